@@ -1,0 +1,1 @@
+"""Evaluation: the DAVIS protocol and the benchmarks of speed and memory."""
