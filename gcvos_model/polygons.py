@@ -120,9 +120,8 @@ def _edge_rings(mask: npt.NDArray[np.generic], holes: bool) -> list[Ring]:
 
     cv2.findContours runs through pixel centres, half a pixel inside the object. So it traces a lattice of
     twice the resolution instead, where pixels are the odd places and their sides and corners the even ones.
-    Of a contour there only the midpoints of sides are kept (one coordinate odd, the other even), as marching
-    squares does: that straightens the stairs of slanting edges without moving them in or out, and keeps each
-    pixel's centre on its side.
+    Of a contour there only the midpoints of sides are kept, as marching squares does: that straightens the
+    stairs of slanting edges without moving them in or out, and keeps each pixel's centre on its side.
     """
     pixels = np.asarray(mask) != 0
     lattice = np.zeros((2 * pixels.shape[0] + 1, 2 * pixels.shape[1] + 1), np.uint8)
@@ -132,10 +131,23 @@ def _edge_rings(mask: npt.NDArray[np.generic], holes: bool) -> list[Ring]:
     contours, hierarchy = cv2.findContours(lattice, mode, cv2.CHAIN_APPROX_NONE)
     found = []
     for index, contour in enumerate(contours):
-        points = contour[:, 0]
-        ring = points[points.sum(axis=1) % 2 == 1] / 2
+        ring = _keep_midpoints(contour[:, 0]) / 2
         found.append((hierarchy[0][index][3] >= 0, -cv2.contourArea(contour), ring))
     return [ring for *_, ring in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _keep_midpoints(points: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Keep of a lattice contour the midpoints of sides (one coordinate odd, the other even) and true corners.
+
+    A corner is true where both its legs run straight for at least one and a half pixels: that of a box, not
+    of a stair.
+    """
+    before, after = points - np.roll(points, 3, axis=0), np.roll(points, -3, axis=0) - points
+    legs_straight = (np.abs(before).sum(axis=1) == 3) & (np.abs(after).sum(axis=1) == 3)
+    corner = (
+        legs_straight & ((before * after).sum(axis=1) == 0) & (before.min(axis=1) * before.max(axis=1) == 0)
+    )
+    return points[corner | (points.sum(axis=1) % 2 == 1)]
 
 
 def _simplify(ring: Ring, tolerance: float) -> Ring:
