@@ -131,12 +131,12 @@ def _edge_rings(mask: npt.NDArray[np.generic], holes: bool) -> list[Ring]:
     contours, hierarchy = cv2.findContours(lattice, mode, cv2.CHAIN_APPROX_NONE)
     found = []
     for index, contour in enumerate(contours):
-        ring = _keep_midpoints(contour[:, 0]) / 2
+        ring = _keep_midpoints(contour[:, 0].astype(int)) / 2
         found.append((hierarchy[0][index][3] >= 0, -cv2.contourArea(contour), ring))
     return [ring for *_, ring in sorted(found, key=lambda entry: entry[:2])]
 
 
-def _keep_midpoints(points: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _keep_midpoints(points: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
     """Keep of a lattice contour the midpoints of sides (one coordinate odd, the other even) and true corners.
 
     A corner is true where both its legs run straight for at least one and a half pixels: that of a box, not
@@ -147,7 +147,7 @@ def _keep_midpoints(points: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     corner = (
         legs_straight & ((before * after).sum(axis=1) == 0) & (before.min(axis=1) * before.max(axis=1) == 0)
     )
-    return points[corner | (points.sum(axis=1) % 2 == 1)]
+    return points[np.flatnonzero(corner | (points.sum(axis=1) % 2 == 1))]
 
 
 def _simplify(ring: Ring, tolerance: float) -> Ring:
