@@ -1,0 +1,83 @@
+"""The shape of a network, and the named presets."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Normalization = Literal["none", "mean", "softmax"]
+Memory = Literal["context", "spacetime"]
+Trunk = Literal["resnet10", "resnet18", "resnet50"]
+
+STRIDE = 16  # of res4, where keys, values and queries live; working frames are padded to a multiple of it
+MASK_STRIDE = 4  # of the decoder's output, and of the masks that are fed back
+
+
+@dataclass(frozen=True)
+class GCConfig:
+    """What decides a network's parameters and what they mean; it travels with every checkpoint.
+
+    C_N and C_M are the paper's names: the context matrix of an object is C_N x C_M.
+    """
+
+    name: str
+    trunk: Trunk = "resnet50"
+    shared_trunk: bool = False  # one trunk for query and memory; the mask joins its res4 features
+    memory_channels: int = 1024  # of X, the memory encoder's output: the trunk's own where the trunk is not shared
+    key_channels: int = 128  # C_N
+    value_channels: int = 512  # C_M
+    local_channels: int = 512  # of the query's local features; 0: res4 itself is joined with the distributed context
+    compressed_channels: int = 256  # at stride 16, what the decoder starts from
+    decoder_channels: tuple[int, int] = (256, 256)  # at strides 8 and 4
+    skip_blocks: bool = True  # a residual block on each skip connection, as the paper's decoder has
+    normalization: Normalization = "softmax"  # of keys and queries: see `context.py`
+    previous_mask_channels: int = 0  # of the cue made of the previous frame's mask; 0: no such cue
+    annotated_apart: bool = False  # the context of the annotated frames is read beside the running mean
+    memory: Memory = "context"  # "spacetime": STM's, the comparator
+    memory_interval: int = 1  # every n-th predicted frame is remembered
+
+    def __post_init__(self) -> None:
+        """Checkpoints hold JSON, where the tuple became a list."""
+        object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
+
+    @property
+    def reads(self) -> int:
+        """How many contexts are read for each object: 1, or 2 with the annotated frames' own."""
+        return 2 if self.annotated_apart else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, for the checkpoint's metadata."""
+        return asdict(self)
+
+
+PAPER = GCConfig(name="gcvos-r50")
+
+LITE = GCConfig(
+    name="gcvos-lite",
+    trunk="resnet18",
+    shared_trunk=True,
+    memory_channels=160,
+    key_channels=64,
+    value_channels=128,
+    local_channels=0,
+    compressed_channels=128,
+    decoder_channels=(64, 32),
+    skip_blocks=False,
+    previous_mask_channels=32,
+    annotated_apart=True,
+)
+
+TINY = GCConfig(
+    name="tiny",
+    trunk="resnet10",
+    shared_trunk=True,
+    memory_channels=32,
+    key_channels=8,
+    value_channels=16,
+    local_channels=0,
+    compressed_channels=32,
+    decoder_channels=(16, 16),
+    skip_blocks=False,
+    previous_mask_channels=8,
+    annotated_apart=True,
+)
+
+PRESETS: dict[str, GCConfig] = {config.name: config for config in (LITE, PAPER, TINY)}

@@ -1,0 +1,146 @@
+"""GCNetwork: the pieces in the order of the paper's figure 2."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - PyTorch's own habit
+from torch import Tensor, nn
+
+from gcvos_model.network.config import GCConfig
+from gcvos_model.network.context import GlobalContext
+from gcvos_model.network.decoder import Decoder, Skip
+from gcvos_model.network.encoders import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    MemoryEncoder,
+    ResNetTrunk,
+    SharedMemoryEncoder,
+    scale_channels,
+)
+from gcvos_model.network.spacetime import SpaceTime
+
+
+class Features(NamedTuple):
+    """All that is computed of a frame once, whatever the number of objects."""
+
+    pixels: Tensor  # (B, 3, H, W), normalised
+    f16: Tensor  # (B, C16, H/16, W/16), res4
+    q: Tensor  # (B, C_N, H*W/256)
+    local: Tensor  # (B, compressed_channels, H/16, W/16): the query's own part of the compression
+    skip8: Tensor  # (B, decoder_channels[0], H/8, W/8)
+    skip4: Tensor  # (B, decoder_channels[1], H/4, W/4)
+
+
+class GCNetwork(nn.Module):
+    """Encode a frame, segment it from each object's memory, and turn frame and masks into contexts.
+
+    One batch axis serves two uses: in training, B clips with one object each; at inference, one frame (B = 1) whose
+    features broadcast over K objects.
+    """
+
+    digest: str = ""  # of the checkpoint it came from; set by `checkpoints.py`
+
+    def __init__(self, config: GCConfig) -> None:
+        super().__init__()
+        self.config = config
+        c4, c8, c16 = scale_channels(config.trunk)
+        self.trunk = ResNetTrunk(config.trunk)
+        self.memory_encoder: MemoryEncoder | SharedMemoryEncoder = (
+            SharedMemoryEncoder(config.trunk, config.memory_channels)
+            if config.shared_trunk
+            else MemoryEncoder(config.trunk)
+        )
+        sizes = (c16, self.memory_encoder.out_channels, config.key_channels, config.value_channels)
+        self.memory: GlobalContext | SpaceTime = (
+            GlobalContext(*sizes, config.normalization) if config.memory == "context" else SpaceTime(*sizes)
+        )
+        # Figure 2 joins distributed context and local features, section 3.2 compresses them by a convolution. The
+        # convolution of joined maps is the sum of two, and the local one is the same for every object.
+        compressed = config.compressed_channels
+        self.local = nn.Conv2d(c16, config.local_channels, 3, padding=1) if config.local_channels else nn.Identity()
+        self.compress_local = nn.Conv2d(config.local_channels or c16, compressed, 3, padding=1)
+        cue = config.previous_mask_channels
+        self.cue = nn.Conv2d(16, cue, 3, padding=1) if cue else None
+        self.compress = nn.Conv2d(config.reads * config.value_channels + cue, compressed, 3, padding=1, bias=False)
+        wide, slim = config.decoder_channels
+        self.skip8 = Skip(c8, wide, config.skip_blocks)
+        self.skip4 = Skip(c4, slim, config.skip_blocks)
+        self.decoder = Decoder(compressed, config.decoder_channels)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    def encode(self, frames: Tensor) -> Features:
+        """Run the query encoder.
+
+        Args:
+            frames: RGB in [0, 1], `(B, 3, H, W)`, H and W multiples of 16.
+
+        Returns:
+            What every object's segmentation and memory share.
+        """
+        pixels = (frames - self.mean) / self.std
+        f4, f8, f16 = self.trunk(pixels)
+        return Features(
+            pixels=pixels,
+            f16=f16,
+            q=self.memory.queries(f16),
+            local=self.compress_local(self.local(f16)),
+            skip8=self.skip8(f8),
+            skip4=self.skip4(f4),
+        )
+
+    def context(self, features: Features, masks: Tensor) -> Tensor:
+        """Equation 1 for a frame whose masks are known.
+
+        Args:
+            features: of the frame (B = 1 or K).
+            masks: soft masks in [0, 1], `(K, 1, H/4, W/4)`.
+
+        Returns:
+            Each object's context of this frame, `(K, C_N, C_M)`, float32.
+        """
+        masks = masks.to(features.f16.dtype)
+        return self.memory.context(self.memory_encoder(features.pixels, features.f16, masks))
+
+    def segment(self, features: Features, memories: Sequence[Tensor], previous: Tensor) -> Tensor:
+        """Equation 3 and the decoder.
+
+        Args:
+            features: of the frame to segment (B = 1 or K).
+            memories: what is read for each object: its context G `(K, C_N, C_M)`, and before it, with
+                `config.annotated_apart`, the context of its annotated frames.
+            previous: each object's soft mask on the frame before, `(K, 1, H/4, W/4)`; without
+                `config.previous_mask_channels` it is not looked at.
+
+        Returns:
+            Log-odds of each object's mask by itself, `(K, 1, H/4, W/4)`, float32.
+        """
+        height, width = features.f16.shape[-2:]
+        read = torch.cat([self.memory.read(features.q, memory) for memory in memories], dim=2)  # (K, N, reads * C_M)
+        joined = read.transpose(1, 2).unflatten(2, (height, width)).to(features.f16.dtype)
+        if self.cue is not None:
+            cue = F.relu(self.cue(F.pixel_unshuffle(previous.to(joined.dtype), 4)))
+            joined = torch.cat([joined, cue], dim=1)
+        compressed = features.local + self.compress(joined)
+        return self.decoder(compressed, features.skip8, features.skip4)  # type: ignore[no-any-return]
+
+
+def merge(logits: Tensor) -> Tensor:
+    """Merge objects by a softmax over their maps and the background's (section 4.2).
+
+    The background's log-odds are 0, so a single object's probability is the sigmoid of its own.
+
+    Args:
+        logits: log-odds of each object by itself, `(K, 1, h, w)`.
+
+    Returns:
+        Probabilities, `(K, 1, h, w)`; their sum over K is at most 1, what is missing is the background's.
+    """
+    background = torch.zeros_like(logits[:1])
+    return torch.cat([background, logits]).softmax(dim=0)[1:]
