@@ -88,7 +88,7 @@ def random_model(preset: str | GCConfig = "tiny", *, seed: int = 0, precision: s
 def ready(network: GCNetwork, device: torch.device, dtype: torch.dtype) -> GCNetwork:
     """Put a network into the form that inference wants."""
     network.eval().requires_grad_(False)
-    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def save_checkpoint(
@@ -151,7 +151,9 @@ def build(config: GCConfig, tensors: Mapping[str, Tensor]) -> GCNetwork:
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:
-        raise CheckpointError(f"the checkpoint's tensors do not fit its config '{config.name}': {error}") from error
+        raise CheckpointError(
+            f"the checkpoint's tensors do not fit its config '{config.name}': {error}"
+        ) from error
     return network
 
 

@@ -21,10 +21,14 @@ class GCConfig:
     name: str
     trunk: Trunk = "resnet50"
     shared_trunk: bool = False  # one trunk for query and memory; the mask joins its res4 features
-    memory_channels: int = 1024  # of X, the memory encoder's output: the trunk's own where the trunk is not shared
+    memory_channels: int = (
+        1024  # of X, the memory encoder's output: the trunk's own where the trunk is not shared
+    )
     key_channels: int = 128  # C_N
     value_channels: int = 512  # C_M
-    local_channels: int = 512  # of the query's local features; 0: res4 itself is joined with the distributed context
+    local_channels: int = (
+        512  # of the query's local features; 0: res4 itself is joined with the distributed context
+    )
     compressed_channels: int = 256  # at stride 16, what the decoder starts from
     decoder_channels: tuple[int, int] = (256, 256)  # at strides 8 and 4
     skip_blocks: bool = True  # a residual block on each skip connection, as the paper's decoder has

@@ -1,6 +1,6 @@
 """The refinement decoder: from stride 16 to stride 4, doubling the resolution at each stage (section 3.2)."""
 
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own habit
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gcvos_model.network.encoders import ResBlock
@@ -16,7 +16,7 @@ class Skip(nn.Module):
 
     def forward(self, f: Tensor) -> Tensor:
         """Query features `(B, in_channels, h, w)` to `(B, out_channels, h, w)`."""
-        return self.block(self.conv(f))  # type: ignore[no-any-return]
+        return self.block(self.conv(f))
 
 
 class Refine(nn.Module):
@@ -31,7 +31,7 @@ class Refine(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """The map `(K, in_channels, h, w)` and the skip `(1 or K, out_channels, 2h, 2w)` to `(K, out_channels, 2h, 2w)`."""
         up = F.interpolate(self.compress(x), scale_factor=2, mode="bilinear", align_corners=False)
-        return self.block(skip + up)  # type: ignore[no-any-return]
+        return self.block(skip + up)
 
 
 class Decoder(nn.Module):
@@ -49,4 +49,4 @@ class Decoder(nn.Module):
         x = self.block(x)
         x = self.refine8(x, skip8)
         x = self.refine4(x, skip4)
-        return self.predict(F.relu(x)).float()  # type: ignore[no-any-return]
+        return self.predict(F.relu(x)).float()

@@ -4,10 +4,10 @@ Batch norm is frozen, as in STM. A frozen batch norm is a fixed affine map of ea
 convolution before it: every trunk here is convolutions with biases, in training as at inference.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own habit
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -38,10 +38,12 @@ class ResNetTrunk(nn.Module):
         super().__init__()
         resnet = build_resnet(trunk)
         fold_batch_norm(resnet)
-        self.conv1 = resnet.conv1
+        self.conv1: nn.Conv2d = resnet.conv1
         if in_channels != 3:
             self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3)
-        self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
+        self.layer1: nn.Module = resnet.layer1
+        self.layer2: nn.Module = resnet.layer2
+        self.layer3: nn.Module = resnet.layer3
 
     def forward(self, pixels: Tensor) -> Scales:
         """Pixels `(B, in_channels, H, W)`, H and W multiples of 16, to features at strides 4, 8 and 16."""
@@ -51,27 +53,27 @@ class ResNetTrunk(nn.Module):
         return Scales(f4, f8, self.layer3(f8))
 
 
-def build_resnet(trunk: Trunk) -> nn.Module:
+def build_resnet(trunk: Trunk) -> Any:
     """torchvision's ResNet with random weights; ResNet-50 in the wiring of its original (Caffe) weights.
 
     There the stride of res3 and res4 sits on their first 1x1 convolution, in torchvision on the 3x3 one.
     """
     models = import_torchvision().models
     if trunk == "resnet10":
-        return models.resnet.ResNet(models.resnet.BasicBlock, [1, 1, 1, 1])  # type: ignore[no-any-return]
+        return models.resnet.ResNet(models.resnet.BasicBlock, [1, 1, 1, 1])
     resnet = getattr(models, trunk)()
     if trunk == "resnet50":
         for layer in (resnet.layer2, resnet.layer3):
             layer[0].conv1.stride, layer[0].conv2.stride = (2, 2), (1, 1)
-    return resnet  # type: ignore[no-any-return]
+    return resnet
 
 
-def fold_batch_norm(resnet: nn.Module) -> None:
+def fold_batch_norm(resnet: Any) -> None:
     """Fold each batch norm of a torchvision ResNet into the convolution before it, in place (res5 excepted)."""
     resnet.eval()
-    pairs = [(resnet, "conv1", "bn1")]
+    pairs: list[tuple[nn.Module, str, str]] = [(resnet, "conv1", "bn1")]
     for layer in (resnet.layer1, resnet.layer2, resnet.layer3):
-        for block in layer:  # type: ignore[union-attr]
+        for block in layer:
             pairs += [(block, f"conv{i}", f"bn{i}") for i in (1, 2, 3) if hasattr(block, f"conv{i}")]
             if block.downsample is not None:
                 pairs.append((block.downsample, "0", "1"))
@@ -114,7 +116,7 @@ class MemoryEncoder(nn.Module):
         """
         full = F.interpolate(masks, size=pixels.shape[-2:], mode="bilinear", align_corners=False)
         frames = pixels.expand(masks.shape[0], -1, -1, -1)
-        return self.trunk(torch.cat([frames, full], dim=1)).f16  # type: ignore[no-any-return]
+        return self.trunk(torch.cat([frames, full], dim=1)).f16
 
 
 class SharedMemoryEncoder(nn.Module):
@@ -135,4 +137,3 @@ class SharedMemoryEncoder(nn.Module):
         """As `MemoryEncoder.forward`, from `f16` `(1 or B, C16, H/16, W/16)` in place of the pixels."""
         x = self.from_frame(f16) + self.from_mask(F.pixel_unshuffle(masks, 4))
         return F.relu(self.block(x))
-

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own habit
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gcvos_model.network.config import GCConfig
@@ -39,6 +39,8 @@ class GCNetwork(nn.Module):
     features broadcast over K objects.
     """
 
+    mean: Tensor
+    std: Tensor
     digest: str = ""  # of the checkpoint it came from; set by `checkpoints.py`
 
     def __init__(self, config: GCConfig) -> None:
@@ -58,11 +60,15 @@ class GCNetwork(nn.Module):
         # Figure 2 joins distributed context and local features, section 3.2 compresses them by a convolution. The
         # convolution of joined maps is the sum of two, and the local one is the same for every object.
         compressed = config.compressed_channels
-        self.local = nn.Conv2d(c16, config.local_channels, 3, padding=1) if config.local_channels else nn.Identity()
+        self.local = (
+            nn.Conv2d(c16, config.local_channels, 3, padding=1) if config.local_channels else nn.Identity()
+        )
         self.compress_local = nn.Conv2d(config.local_channels or c16, compressed, 3, padding=1)
         cue = config.previous_mask_channels
         self.cue = nn.Conv2d(16, cue, 3, padding=1) if cue else None
-        self.compress = nn.Conv2d(config.reads * config.value_channels + cue, compressed, 3, padding=1, bias=False)
+        self.compress = nn.Conv2d(
+            config.reads * config.value_channels + cue, compressed, 3, padding=1, bias=False
+        )
         wide, slim = config.decoder_channels
         self.skip8 = Skip(c8, wide, config.skip_blocks)
         self.skip4 = Skip(c4, slim, config.skip_blocks)
@@ -122,13 +128,15 @@ class GCNetwork(nn.Module):
             Log-odds of each object's mask by itself, `(K, 1, H/4, W/4)`, float32.
         """
         height, width = features.f16.shape[-2:]
-        read = torch.cat([self.memory.read(features.q, memory) for memory in memories], dim=2)  # (K, N, reads * C_M)
+        read = torch.cat(
+            [self.memory.read(features.q, memory) for memory in memories], dim=2
+        )  # (K, N, reads * C_M)
         joined = read.transpose(1, 2).unflatten(2, (height, width)).to(features.f16.dtype)
         if self.cue is not None:
             cue = F.relu(self.cue(F.pixel_unshuffle(previous.to(joined.dtype), 4)))
             joined = torch.cat([joined, cue], dim=1)
         compressed = features.local + self.compress(joined)
-        return self.decoder(compressed, features.skip8, features.skip4)  # type: ignore[no-any-return]
+        return self.decoder(compressed, features.skip8, features.skip4)
 
 
 def merge(logits: Tensor) -> Tensor:

@@ -35,4 +35,4 @@ def import_torchvision() -> ModuleType:
             if not hasattr(torch.ops.torchvision, name):
                 _library.define(schema)
         import torchvision
-    return torchvision  # type: ignore[no-any-return]
+    return torchvision

@@ -1,5 +1,7 @@
 """What light and camera do to a clip: exposure and colour, motion blur, defocus, noise."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +26,11 @@ def apply_table(image: Image, table: NDArray[np.uint8]) -> Image:
 
 def motion_blur(image: Image, length: int, angle: float) -> Image:
     """Blur along a line of `length` pixels at `angle` degrees."""
-    kernel = np.zeros((length, length), np.float32)
+    kernel: NDArray[Any] = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1)
     kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-6))  # type: ignore[return-value]
+    return cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-6))  # type: ignore[arg-type]
 
 
 def vary_frames(rng: np.random.Generator, frames: list[Image]) -> list[Image]:

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from gcvos_model.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-SET_WEIGHTS = {"eth80": 0.3, "caltech_cutout": 0.5}  # toys on blue; masks from plain backgrounds: fewer of them
+SET_WEIGHTS = {
+    "eth80": 0.3,
+    "caltech_cutout": 0.5,
+}  # toys on blue; masks from plain backgrounds: fewer of them
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ def find_image_pairs(folder: Path) -> list[ImagePair]:
     masks = {path.stem: path for path in list_images(folder / "masks")}
     weight = SET_WEIGHTS.get(folder.name, 1.0)
     return [
-        ImagePair(path, masks[path.stem], weight) for path in list_images(folder / "images") if path.stem in masks
+        ImagePair(path, masks[path.stem], weight)
+        for path in list_images(folder / "images")
+        if path.stem in masks
     ]
 
 

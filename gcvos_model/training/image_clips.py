@@ -42,7 +42,11 @@ class Layer:
 def image_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
     """A random clip of `frames` frames of `size` x `size` pixels; its first mask is never empty."""
     while True:
-        clip = warped_clip(rng, data, size, frames) if rng.random() < 0.45 else layered_clip(rng, data, size, frames)
+        clip = (
+            warped_clip(rng, data, size, frames)
+            if rng.random() < 0.45
+            else layered_clip(rng, data, size, frames)
+        )
         if (clip.masks[0] > 127).mean() > 0.005:
             return clip
 
@@ -59,7 +63,7 @@ def random_object(rng: np.random.Generator, data: TrainingData) -> tuple[Image, 
         if 0.005 < (mask > 0).mean() < 0.9:
             image = read_rgb(pair.image)
             if mask.shape != image.shape[:2]:
-                mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
+                mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
             return image, mask
 
 
@@ -97,7 +101,8 @@ def warped_clip(rng: np.random.Generator, data: TrainingData, size: int, frames:
 def layered_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
     """An object over another scene, with things behind it and in front of it."""
     target = object_layer(rng, *random_object(rng, data), size, frames, OBJECT_MOTION, spread=0.3)
-    behind, before = [], []
+    behind: list[Layer] = []
+    before: list[Layer] = []
     if rng.random() < 0.5:
         twin = rng.random() < 0.5  # the same object again, in other colours as often as not
         source = (target.image, target.mask) if twin else random_object(rng, data)
@@ -121,7 +126,13 @@ def layered_clip(rng: np.random.Generator, data: TrainingData, size: int, frames
 
 
 def object_layer(
-    rng: np.random.Generator, image: Image, mask: Image, size: int, frames: int, motion: MotionConfig, spread: float
+    rng: np.random.Generator,
+    image: Image,
+    mask: Image,
+    size: int,
+    frames: int,
+    motion: MotionConfig,
+    spread: float,
 ) -> Layer:
     """A cut-out object that spans 20% to 80% of the clip."""
     centre, extent = bounds(mask)
@@ -141,7 +152,9 @@ def occluder_layer(rng: np.random.Generator, data: TrainingData, size: int, fram
     return object_layer(rng, texture, mask, size, frames, OCCLUDER_MOTION, spread=0.5)
 
 
-def scene_frames(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> list[NDArray[np.float32]]:
+def scene_frames(
+    rng: np.random.Generator, data: TrainingData, size: int, frames: int
+) -> list[NDArray[np.float32]]:
     """A background that moves by itself: another image, or a texture."""
     if data.textures and rng.random() < 0.25:
         image = read_rgb(data.textures[rng.integers(len(data.textures))])
@@ -150,15 +163,20 @@ def scene_frames(rng: np.random.Generator, data: TrainingData, size: int, frames
     height, width = image.shape[:2]
     pixels = min(height, width) * rng.uniform(0.5, 1.0)
     placement = place(rng, np.array([width / 2, height / 2]), pixels, 0.2, size)
-    return [remap(image, m).astype(np.float32) for m in path_of_maps(rng, placement, size, frames, SCENE_MOTION)]
+    return [
+        remap(image, m).astype(np.float32) for m in path_of_maps(rng, placement, size, frames, SCENE_MOTION)
+    ]
 
 
-def paste(canvas: NDArray[np.float32], layer: Layer, t: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def paste(
+    canvas: NDArray[np.float32], layer: Layer, t: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lay a layer's frame t over the canvas; returns the canvas and the layer's cover in [0, 1], `(S, S)`."""
     image = remap(layer.image, layer.maps[t])
     if layer.table is not None:
         image = apply_table(image, layer.table)
     cover = remap(layer.mask, layer.maps[t], cv2.BORDER_CONSTANT)
-    soft = cv2.GaussianBlur(cover, (0, 0), 0.7).astype(np.float32) / 255  # cut edges would give the object away
+    # Edges as hard as a cut would give the object away.
+    soft: NDArray[np.float32] = cv2.GaussianBlur(cover, (0, 0), 0.7).astype(np.float32) / np.float32(255)
     alpha = soft[..., None]
     return canvas * (1 - alpha) + image * alpha, soft

@@ -98,7 +98,7 @@ def train(
     freeze_low_layers(network)
     fabric = Fabric(precision=config.precision, devices=1)  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(parameter_groups(network, config), betas=(0.9, 0.99), fused=True)
-    model, optimizer = fabric.setup(ClipModel(network).to(memory_format=torch.channels_last), optimizer)
+    model, optimizer = fabric.setup(ClipModel(network).to(memory_format=torch.channels_last), optimizer)  # type: ignore[call-overload]
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     loader = DataLoader(
         Clips(data, config, first=0),
@@ -189,7 +189,8 @@ def parameter_groups(network: GCNetwork, config: TrainConfig) -> list[dict[str, 
         if parameter.requires_grad:
             groups[config.trunk_factor if "trunk." in name else 1.0].append(parameter)
     return [
-        {"params": params, "factor": factor, "weight_decay": config.weight_decay} for factor, params in groups.items()
+        {"params": params, "factor": factor, "weight_decay": config.weight_decay}
+        for factor, params in groups.items()
     ]
 
 

@@ -1,6 +1,6 @@
 """The loss: bootstrapped cross-entropy plus a soft Jaccard term (the 'hybrid loss' that section 4.1 mentions)."""
 
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own habit
+import torch.nn.functional as F
 from torch import Tensor
 
 HARDEST = 0.4  # share of pixels, the worst ones, that the cross-entropy looks at
@@ -36,7 +36,9 @@ def soft_jaccard(logits: Tensor, masks: Tensor) -> Tensor:
     p, m = logits.sigmoid().flatten(1), masks.flatten(1)
     intersection = (p * m).sum(1)
     union = (p + m - p * m).sum(1)
-    smooth = 1e-3 * p.shape[1]  # a thousandth of the pixels: an empty mask neither divides by zero nor dominates
+    smooth = (
+        1e-3 * p.shape[1]
+    )  # a thousandth of the pixels: an empty mask neither divides by zero nor dominates
     return (1 - (intersection + smooth) / (union + smooth)).mean()
 
 

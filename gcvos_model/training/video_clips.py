@@ -34,7 +34,7 @@ def video_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: 
         return crop_clip(rng, images, masks, size)
 
 
-def crop_clip(rng: np.random.Generator, images: list[np.ndarray], masks: list[np.ndarray], size: int) -> Clip:  # type: ignore[type-arg]
+def crop_clip(rng: np.random.Generator, images: list[np.ndarray], masks: list[np.ndarray], size: int) -> Clip:
     """One random square window (zoom, small turn, flip) for all frames, around where the object is at first."""
     height, width = masks[0].shape
     centre, extent = bounds(masks[0])

@@ -34,7 +34,7 @@ def random_affine(rng: np.random.Generator, size: int, motion: MotionConfig) -> 
         rotation=rng.uniform(-1, 1) * motion.rotation,
         scale=float(np.exp(rng.uniform(-1, 1) * motion.log_scale)),
         shear=rng.uniform(-1, 1) * motion.shear,
-        shift=tuple(rng.uniform(-1, 1, 2) * motion.shift * size),  # type: ignore[arg-type]
+        shift=tuple(rng.uniform(-1, 1, 2) * motion.shift * size),
     )
 
 
@@ -76,6 +76,8 @@ def path_of_maps(
     return maps
 
 
-def remap(image: NDArray[np.uint8], positions: Array, border: int = cv2.BORDER_REFLECT_101) -> NDArray[np.uint8]:
+def remap(
+    image: NDArray[np.uint8], positions: Array, border: int = cv2.BORDER_REFLECT_101
+) -> NDArray[np.uint8]:
     """Sample an image or a mask `(H, W[, 3])` bilinearly at `positions` `(h, w, 2)`."""
-    return cv2.remap(image, positions, None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[return-value,call-overload]
+    return cv2.remap(image, positions, None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[call-overload]

@@ -1,0 +1,271 @@
+"""Propagator: one pass over a stream of frames, any number of objects, each with a memory of constant size."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gcvos_model.errors import InputError, StateError
+from gcvos_model.memory import MASK_SIDE, ObjectMemory
+from gcvos_model.network.config import MASK_STRIDE, STRIDE
+from gcvos_model.network.network import Features, GCNetwork, merge
+from gcvos_model.results import FrameResult, ObjectResult, Probabilities, confidence, merged_labels
+
+Frame = NDArray[np.uint8]  # (H, W, 3), RGB
+Mask = NDArray[Any]  # (H, W), bool or in [0, 1]
+SHORT_SIDE = 480
+
+
+class Propagator:
+    """Carries objects from frame to frame.
+
+    Args:
+        model: from `load_model`.
+        short_side: working resolution: frames are resized so that their shorter side is this many pixels (both sides
+            rounded to multiples of 16).
+        memories: objects that are tracked already, to go on with.
+        index: of the next frame, from 0.
+
+    Raises:
+        StateError: a memory is of another model.
+    """
+
+    def __init__(
+        self,
+        model: GCNetwork,
+        *,
+        short_side: int = SHORT_SIDE,
+        memories: Mapping[int, ObjectMemory] | None = None,
+        index: int = 0,
+    ) -> None:
+        if short_side < STRIDE:
+            raise InputError(
+                f"the working resolution's short side is {short_side}: expected at least {STRIDE} pixels"
+            )
+        self.model = model
+        self.short_side = short_side
+        self.memories = dict(memories or {})
+        self.index = index
+        for object_id, memory in self.memories.items():
+            if memory.digest != model.digest:
+                raise StateError(
+                    f"the memory of object {object_id} is of model {memory.digest[:12]}, "
+                    f"but the model is {model.digest[:12]}"
+                )
+
+    def annotate(self, frame: Frame, masks: Mapping[int, Mask]) -> FrameResult:
+        """Take objects' masks on the next frame, and predict there whatever else is tracked.
+
+        An object that is not tracked starts here. One that is, is corrected: its context restarts from its annotated
+        frames, and what was predicted between them is forgotten.
+
+        Args:
+            frame: uint8 RGB, `(H, W, 3)`.
+            masks: object id (a positive integer) to its mask at the frame's size, `(H, W)`, bool or probabilities in
+                [0, 1]. Where masks overlap, the one that comes later in the mapping is on top.
+
+        Returns:
+            The frame's result; annotated objects come out as they went in.
+
+        Raises:
+            InputError: a mask of another size, an empty one, an id below 1, or a frame that is not uint8 RGB.
+        """
+        check_frame(frame)
+        for object_id, mask in masks.items():
+            check_mask(object_id, mask, frame)
+        return self._advance(frame, masks)
+
+    def step(self, frame: Frame) -> FrameResult:
+        """Predict every tracked object on the next frame, uint8 RGB `(H, W, 3)`, and learn from it.
+
+        Raises:
+            InputError: the frame is not uint8 RGB.
+        """
+        check_frame(frame)
+        return self._advance(frame, {})
+
+    def forget(self, object_id: int) -> None:
+        """Stop tracking an object.
+
+        Raises:
+            InputError: it is not tracked.
+        """
+        if object_id not in self.memories:
+            raise InputError(
+                f"object {object_id} is not tracked; tracked are {sorted(self.memories) or 'none'}"
+            )
+        del self.memories[object_id]
+
+    @torch.inference_mode()
+    def _advance(self, frame: Frame, masks: Mapping[int, Mask]) -> FrameResult:
+        working = working_size(frame.shape[:2], self.short_side)
+        predicted = [object_id for object_id in self.memories if object_id not in masks]
+        if not predicted and not masks:
+            return self._result(frame, working, {}, np.zeros((0, *_coarse(working)), np.float32), [])
+        features = self.model.encode(self._pixels(frame, working))
+        given = {i: coarse_mask(mask, working).to(self.model.device) for i, mask in masks.items()}
+        p = self._predict(features, predicted, given)
+        self._remember(features, frame.shape[:2], predicted, p, given)
+        together = [p[:, 0].float(), *given.values()]
+        coarse = torch.cat(together).cpu().numpy()
+        return self._result(frame, working, masks, coarse, predicted)
+
+    def _pixels(self, frame: Frame, working: tuple[int, int]) -> Tensor:
+        """The frame at working size as the network takes it, `(1, 3, h, w)`."""
+        shrink = working[0] < frame.shape[0]
+        if frame.shape[:2] != working:
+            frame = cv2.resize(
+                frame, working[::-1], interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+            )  # type: ignore[assignment]
+        parameter = next(self.model.parameters())
+        pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(parameter.device).permute(2, 0, 1)[None]
+        return pixels.to(parameter.dtype) / 255  # channels-last as it comes
+
+    def _predict(self, features: Features, ids: Sequence[int], given: Mapping[int, Tensor]) -> Tensor:
+        """Merged soft masks of the objects to predict, `(K, 1, h/4, w/4)`; annotated objects take their pixels first."""
+        size = features.skip4.shape[-2:]
+        if not ids:
+            return features.skip4.new_zeros((0, 1, *size))
+        logits = features.q.new_empty((len(ids), 1, *size))
+        for group in self._alike(ids):
+            memories = [self.memories[ids[k]] for k in group]
+            reads = [torch.stack([m.context.to(features.q.device) for m in memories])]
+            if self.model.config.annotated_apart:
+                reads.insert(0, torch.stack([_annotated(m).to(features.q.device) for m in memories]))
+            kept = torch.stack([m.mask for m in memories])[:, None].to(features.q.device)
+            previous = F.interpolate(kept.float() / 255, size=size, mode="bilinear", align_corners=False)
+            logits[group] = self.model.segment(features, reads, previous)
+        p = merge(logits)
+        for mask in given.values():
+            p = p * (1 - mask)
+        return p
+
+    def _alike(self, ids: Sequence[int]) -> list[list[int]]:
+        """Positions in `ids` of objects whose memories can be batched: all, but for STM's of different lengths."""
+        groups: dict[torch.Size, list[int]] = {}
+        for k, object_id in enumerate(ids):
+            groups.setdefault(self.memories[object_id].context.shape, []).append(k)
+        return list(groups.values())
+
+    def _remember(
+        self,
+        features: Features,
+        size: tuple[int, int],
+        predicted: Sequence[int],
+        p: Tensor,
+        given: Mapping[int, Tensor],
+    ) -> None:
+        """Equations 1 and 2 for every object that was seen on this frame."""
+        masks = torch.cat([p, *(mask[None] for mask in given.values())])
+        kept = quantize(masks)
+        contexts = self.model.context(features, masks)
+        lost = (p.flatten(1).amax(1) <= 0.5).tolist() if len(predicted) else []
+        for k, object_id in enumerate([*predicted, *given]):
+            memory, context = self.memories.get(object_id), contexts[k]
+            if k >= len(predicted):
+                self.memories[object_id] = self._annotated_memory(memory, context, kept[k], size)
+                continue
+            assert memory is not None
+            if not lost[k] and memory.frames % self.model.config.memory_interval == 0:
+                updated = self.model.memory.update(memory.context, context, memory.frames + 1)
+                memory = replace(memory, context=updated, frames=memory.frames + 1)
+            self.memories[object_id] = replace(memory, mask=kept[k], size=size)
+
+    def _annotated_memory(
+        self, memory: ObjectMemory | None, context: Tensor, mask: Tensor, size: tuple[int, int]
+    ) -> ObjectMemory:
+        """A new object's memory, or a corrected one's: the mean over its annotated frames."""
+        frames = 1
+        if memory is not None and memory.annotated is not None:
+            frames = memory.annotated_frames + 1
+            context = self.model.memory.update(memory.annotated.to(context.device), context, frames)
+        return ObjectMemory(
+            context=context,
+            frames=frames,
+            annotated=context,
+            annotated_frames=frames,
+            mask=mask,
+            size=size,
+            digest=self.model.digest,
+        )
+
+    def _result(
+        self,
+        frame: Frame,
+        working: tuple[int, int],
+        masks: Mapping[int, Mask],
+        coarse: Probabilities,
+        predicted: Sequence[int],
+    ) -> FrameResult:
+        labels = merged_labels(coarse[: len(predicted)], predicted, frame.shape[:2])
+        if masks and max(masks) > 255:
+            labels = labels.astype(np.int32)
+        for object_id, mask in masks.items():
+            labels[np.asarray(mask) > 0.5] = object_id
+        present = set(np.unique(labels).tolist())
+        objects = {
+            i: ObjectResult(confidence=confidence(coarse[k]) if i in present else 0.0, visible=i in present)
+            for k, i in enumerate(predicted)
+        }
+        objects |= {i: ObjectResult(confidence=1.0, visible=True, annotated=True) for i in masks}
+        result = FrameResult(self.index, labels, (*predicted, *masks), coarse, working, objects)
+        self.index += 1
+        return result
+
+
+def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    """(H, W) of a source to the size at which the network sees it: short side about `short_side`, multiples of 16."""
+    scale = short_side / min(size)
+    height, width = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in size)
+    return height, width
+
+
+def coarse_mask(mask: Mask, working: tuple[int, int]) -> Tensor:
+    """A mask `(H, W)` as its mean over each cell of stride 4 of the working frame, `(1, h/4, w/4)` float32 in [0, 1]."""
+    full = np.asarray(mask, np.float32)
+    height, width = _coarse(working)
+    mode = cv2.INTER_AREA if height < full.shape[0] else cv2.INTER_LINEAR
+    return torch.from_numpy(cv2.resize(full, (width, height), interpolation=mode))[None].clamp(0, 1)
+
+
+def quantize(masks: Tensor) -> Tensor:
+    """Soft masks `(K, 1, h, w)` to the form in which memories keep them, `(K, 128, 128)` uint8."""
+    small = F.interpolate(masks.float(), size=(MASK_SIDE, MASK_SIDE), mode="bilinear", antialias=True)
+    return (small[:, 0] * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def check_frame(frame: Frame) -> None:
+    """Raise InputError unless the frame is uint8 RGB `(H, W, 3)`."""
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
+        raise InputError(f"the frame is {frame.dtype} of shape {frame.shape}: expected uint8 RGB (H, W, 3)")
+
+
+def check_mask(object_id: int, mask: Mask, frame: Frame) -> None:
+    """Raise InputError unless the mask is a non-empty `(H, W)` of the frame's size and the id is positive."""
+    if object_id < 1:
+        raise InputError(f"object id {object_id}: expected a positive integer (0 is the background)")
+    if mask.shape != frame.shape[:2]:
+        raise InputError(
+            f"the mask of object {object_id} is {mask.shape[1]}x{mask.shape[0]} pixels, "
+            f"the frame {frame.shape[1]}x{frame.shape[0]}: expected the frame's size"
+        )
+    if not (np.asarray(mask) > 0.5).any():
+        raise InputError(f"the mask of object {object_id} is empty: mark at least one pixel")
+
+
+def _coarse(working: tuple[int, int]) -> tuple[int, int]:
+    return working[0] // MASK_STRIDE, working[1] // MASK_STRIDE
+
+
+def _annotated(memory: ObjectMemory) -> Tensor:
+    if memory.annotated is None:
+        raise StateError(
+            "the memory was packed without its annotated frames' context, which this model reads"
+        )
+    return memory.annotated
