@@ -1,0 +1,20 @@
+"""Videos and folders of images in, streamed frame by frame; videos out."""
+
+from pathlib import Path
+
+from .image_folder import ImageFolder
+from .read_ahead import read_ahead
+from .source import Frame, FrameSource
+from .video_file import VideoFile
+from .writer import VideoWriter
+
+__all__ = ["Frame", "FrameSource", "ImageFolder", "VideoFile", "VideoWriter", "open_source", "read_ahead"]
+
+
+def open_source(path: str | Path) -> FrameSource:
+    """Open a video file, or a folder of images as one clip.
+
+    Raises:
+        MediaError: the path is absent, empty, or holds no frame that can be decoded.
+    """
+    return ImageFolder(path) if Path(path).is_dir() else VideoFile(path)
