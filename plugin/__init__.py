@@ -1,0 +1,1 @@
+"""gcvos in FiftyOne: carry annotations through videos."""
