@@ -81,17 +81,25 @@ def _run(
     first, last = min(annotated), max(annotated)
     propagator = Propagator(model, short_side=short_side, index=first)
     if direction == "forward":
-        yield from _forward(source, annotated, propagator, stop)
+        yield from forward(source, annotated, propagator, stop)
     elif direction == "backward":
         yield from _backward(source, annotated, propagator, start, last)
     else:
         yield from _both(source, annotated, propagator, start, stop)
 
 
-def _forward(
-    source: FrameSource, prompts: Prompts, propagator: Propagator, stop: int | None
+def forward(
+    source: FrameSource, prompts: Prompts, propagator: Propagator, stop: int | None = None
 ) -> Iterator[FrameResult]:
-    unmet = set(prompts)
+    """Carry on from `propagator.index` to `stop`, annotating where there are prompts.
+
+    Between two results, `propagator.memories` is all that is needed to go on elsewhere.
+
+    Raises:
+        InputError: the source ends before an annotated frame.
+        MediaError: a frame cannot be read.
+    """
+    unmet = {index for index in prompts if index >= propagator.index}
     with closing(source.frames(propagator.index, stop)) as frames:  # type: ignore[type-var]
         for index, frame in frames:
             unmet.discard(index)
@@ -111,11 +119,11 @@ def _backward(
 
 
 def _both(
-    source: FrameSource, prompts: Prompts, forward: Propagator, start: int, stop: int | None
+    source: FrameSource, prompts: Prompts, propagator: Propagator, start: int, stop: int | None
 ) -> Iterator[FrameResult]:
     """Backward first, its maps kept compressed on disk; then forward, merged on the way."""
     last = max(prompts)
-    backward = Propagator(forward.model, short_side=forward.short_side)
+    backward = Propagator(propagator.model, short_side=propagator.short_side)
     with TemporaryDirectory(prefix="gcvos-") as folder:
         kept = Path(folder)
         before = []  # frames that the forward pass does not reach
@@ -126,7 +134,7 @@ def _both(
         for index in reversed(before):
             yield _recall(kept, index)
         keyframes = _keyframes(prompts)
-        for result in _forward(source, prompts, forward, stop):
+        for result in forward(source, prompts, propagator, stop):
             yield result if result.index > last else blend(result, _recall(kept, result.index), keyframes)
 
 

@@ -2,13 +2,23 @@
 
 from pathlib import Path
 
+from .every_nth import EveryNth
 from .image_folder import ImageFolder
 from .read_ahead import read_ahead
 from .source import Frame, FrameSource
 from .video_file import VideoFile
 from .writer import VideoWriter
 
-__all__ = ["Frame", "FrameSource", "ImageFolder", "VideoFile", "VideoWriter", "open_source", "read_ahead"]
+__all__ = [
+    "EveryNth",
+    "Frame",
+    "FrameSource",
+    "ImageFolder",
+    "VideoFile",
+    "VideoWriter",
+    "open_source",
+    "read_ahead",
+]
 
 
 def open_source(path: str | Path) -> FrameSource:

@@ -1,0 +1,27 @@
+"""`gcvos models`: what checkpoints there are."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def models(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Other checkpoints to describe.")] = None,
+) -> None:
+    """List the bundled models: parameters, size, digest and how they were trained."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gcvos_model.checkpoints import bundled_models, find_checkpoint, read_checkpoint
+
+    table = Table("name", "parameters", "size", "digest", "training record")
+    for path in [*bundled_models().values(), *(find_checkpoint(path) for path in paths or [])]:
+        config, tensors, metadata = read_checkpoint(path)
+        count = sum(tensor.numel() for tensor in tensors.values())
+        record = json.loads(metadata.get("record", "{}"))
+        lines = "\n".join(f"{key}: {value}" for key, value in record.items())
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        table.add_row(config.name, f"{count / 1e6:.2f} M", size, metadata["digest"][:12], lines)
+    Console().print(table)
