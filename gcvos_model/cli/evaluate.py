@@ -14,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gcvos_model.errors import InputError
 from gcvos_model.evaluation.comparison import compare_with_paper
 from gcvos_model.evaluation.layouts import Benchmark, BenchmarkSequence, read_dataset
-from gcvos_model.evaluation.measure import measure_masks, measure_model
 from gcvos_model.evaluation.report import Report, read_report, to_table, write_report
 from gcvos_model.evaluation.submission import write_submission
 
 LOG_WIDTH = 120  # of a table that goes to a file or a pipe, which has no width of its own
+STOPPED = 1  # exit code: some sequences failed, the report of the others is written
 
 
 class PaperTableName(str, Enum):
@@ -39,6 +39,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Where masks/, report.json and report.csv go.")] = None,
     model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     short_side: Annotated[int, typer.Option(min=16, help="Of the frames in the network, in pixels.")] = 480,
     results: Annotated[
         Path | None, typer.Option(help="Score the masks SEQUENCE/FRAME.png of this folder; no model runs.")
@@ -55,9 +56,11 @@ def evaluate(
 
     Without ROOT, --paper-table prints a table of the paper with the reports given by --report.
     """
+    from gcvos_model.evaluation.measure import measure_masks, measure_model
+
     if root is None and paper_table is None:
         raise InputError("nothing to do: give the ROOT of a data set, or --paper-table")
-    console = Console()
+    console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH
     reports = [read_report(path) for path in report or ()]
@@ -72,8 +75,8 @@ def evaluate(
         if results is not None:
             measure = partial(measure_masks, sequences, split, results)
         elif out is not None:
-            measure = partial(measure_model, sequences, split, out / "masks")
-            measure = partial(measure, model=model, device=device, short_side=short_side)
+            measure = partial(measure_model, sequences, split, out / "masks", model=model)
+            measure = partial(measure, device=device, precision=precision, short_side=short_side)
         else:
             raise InputError("--out is missing: the folder for the masks and the report")
         with _progress_of(sequences, f"{benchmark.value} {split}") as on_frames:
@@ -85,7 +88,8 @@ def evaluate(
         console.print(compare_with_paper(paper_table.value, reports))
     if failures:
         lines = "".join(f"\n  {name}: {message}" for name, message in failures.items())
-        raise InputError(f"{len(failures)} of the sequences could not be evaluated:{lines}")
+        typer.echo(f"gcvos: {len(failures)} of the sequences could not be evaluated:{lines}", err=True)
+        raise typer.Exit(STOPPED)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def measure_model(
     *,
     model: str = "gcvos-lite",
     device: str = "auto",
+    precision: str = "auto",
     short_side: int = 480,
     jobs: int = 1,
     on_frames: OnFrames = ignore,
@@ -39,7 +40,7 @@ def measure_model(
         split: its name, for the report.
         masks: folder for the masks, `SEQUENCE/FRAME.png`; made if absent, files in it are overwritten.
         model: name or path of a checkpoint.
-        device: as `load_model` takes it.
+        device, precision: as `load_model` takes them.
         short_side: of the frames in the network, pixels.
         jobs: number of processes, each with the model in its memory.
         on_frames: called with the number of frames done since the last call.
@@ -48,8 +49,11 @@ def measure_model(
         InputError, CheckpointError: the model or the device cannot be had. A sequence that fails is in the
             report, as the others are.
     """
-    network = load_once(model, device)  # also for several jobs: what is wrong with it shows before they start
-    run = Run(masks, partial(new_propagator, model, device, short_side), str(network.device))
+    network = load_once(
+        model, device, precision
+    )  # also for several jobs: what is wrong with it shows before they start
+    new_tracker = partial(new_propagator, model, device, precision, short_side)
+    run = Run(masks, new_tracker, str(network.device))
     settings = {
         "device": str(network.device),
         "precision": str(next(network.parameters()).dtype).removeprefix("torch."),
@@ -108,12 +112,12 @@ def trained_on(record: Mapping[str, Any]) -> str:
     return data if isinstance(data, str) else ", ".join(map(str, data))
 
 
-def new_propagator(model: str, device: str, short_side: int) -> Propagator:
+def new_propagator(model: str, device: str, precision: str, short_side: int) -> Propagator:
     """A propagator for one sequence; a process loads its model once."""
-    return Propagator(load_once(model, device), short_side=short_side)
+    return Propagator(load_once(model, device, precision), short_side=short_side)
 
 
 @lru_cache(maxsize=1)
-def load_once(model: str, device: str) -> GCNetwork:
+def load_once(model: str, device: str, precision: str) -> GCNetwork:
     """`load_model`, kept for the sequences that follow."""
-    return load_model(model, device=device)
+    return load_model(model, device=device, precision=precision)
