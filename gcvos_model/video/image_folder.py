@@ -17,8 +17,7 @@ FPS = 25.0  # folders carry no frame rate
 
 
 class ImageFolder(FrameSource):
-    """The images of one folder, in natural order of their names (2 before 10); subfolders are not looked
-    into.
+    """The images of one folder, without its subfolders, in natural order of their names (2 before 10).
 
     Attributes:
         paths: the image files, in order.

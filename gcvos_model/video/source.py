@@ -12,7 +12,7 @@ from ..errors import InputError
 
 Frame: TypeAlias = npt.NDArray[np.uint8]
 
-BACKWARD_BUFFER_BYTES = 128 * 2**20  # of frames held while a video is read backward
+BACKWARD_BUFFER_BYTES = 256 * 2**20  # of frames held while a video is read backward
 BACKWARD_BUFFER_FRAMES = 64
 
 

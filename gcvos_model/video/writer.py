@@ -16,8 +16,7 @@ SUFFIXES = (".mp4", ".mov", ".mkv", ".m4v", ".avi")
 
 
 class VideoWriter:
-    """Writes frames into a video file, as H.264 that plays everywhere (yuv420p), or as MPEG-4 where x264 is
-    absent.
+    """Writes frames into a video file: H.264 that plays everywhere (yuv420p), MPEG-4 where x264 is absent.
 
     Use it as a context manager. The file takes its name when it is closed, also after an error in the block:
     what was written until then can be played. Without a single frame there is no file.
