@@ -99,7 +99,7 @@ def forward(
         InputError: the source ends before an annotated frame.
         MediaError: a frame cannot be read.
     """
-    unmet = {index for index in prompts if index >= propagator.index}
+    unmet = {i for i in prompts if i >= propagator.index and (stop is None or i < stop)}
     with closing(source.frames(propagator.index, stop)) as frames:  # type: ignore[type-var]
         for index, frame in frames:
             unmet.discard(index)

@@ -20,6 +20,7 @@ from gcvos_model.results import FrameResult, ObjectResult, Probabilities, confid
 Frame = NDArray[np.uint8]  # (H, W, 3), RGB
 Mask = NDArray[Any]  # (H, W), bool or in [0, 1]
 SHORT_SIDE = 480
+LOST_BELOW = 0.5  # an object no pixel of which is more probable than this is lost on that frame
 
 
 class Propagator:
@@ -165,7 +166,7 @@ class Propagator:
         masks = torch.cat([p, *(mask[None] for mask in given.values())])
         kept = quantize(masks)
         contexts = self.model.context(features, masks)
-        lost = (p.flatten(1).amax(1) <= 0.5).tolist() if len(predicted) else []
+        lost = (p.flatten(1).amax(1) <= LOST_BELOW).tolist() if len(predicted) else []
         for k, object_id in enumerate([*predicted, *given]):
             memory, context = self.memories.get(object_id), contexts[k]
             if k >= len(predicted):

@@ -78,7 +78,8 @@ def fold_batch_norm(resnet: Any) -> None:
             if block.downsample is not None:
                 pairs.append((block.downsample, "0", "1"))
     for parent, conv, norm in pairs:
-        setattr(parent, conv, fuse_conv_bn_eval(getattr(parent, conv), getattr(parent, norm)))
+        fused = fuse_conv_bn_eval(getattr(parent, conv), getattr(parent, norm))
+        setattr(parent, conv, fused.requires_grad_())
         setattr(parent, norm, nn.Identity())
 
 

@@ -55,7 +55,7 @@ class SpaceTime(nn.Module):
 
     def update(self, memory: Tensor, added: Tensor, t: int) -> Tensor:
         """The memory with one more frame: STM concatenates (t, the number of frames, plays no part)."""
-        return torch.cat([memory, added], dim=1)
+        return torch.cat([memory, added], dim=-2)
 
     def read(self, q: Tensor, memory: Tensor) -> Tensor:
         """See `read`."""

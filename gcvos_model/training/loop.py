@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from gcvos_model.checkpoints import build, read_checkpoint, save_checkpoint
 from gcvos_model.errors import InputError
-from gcvos_model.network.config import PRESETS
+from gcvos_model.network.config import GCConfig
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.training.datasets import TrainingData
 from gcvos_model.training.image_clips import image_clip
@@ -33,7 +33,6 @@ class TrainConfig:
     """One stage of training. Learning rates are those of the new parts; the ImageNet trunk learns at a tenth."""
 
     stage: str  # "images" or "video"
-    preset: str = "gcvos-lite"
     size: int = 192  # side of a clip, pixels
     frames: int = 3
     batch: int = 4
@@ -78,21 +77,27 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         return frames, torch.from_numpy(clip.masks)[:, None]
 
 
-def train(
-    config: TrainConfig, data: TrainingData, run: Path, initial: Path | None, validate: Validate | None
+def train_stage(
+    config: TrainConfig,
+    shape: GCConfig,
+    data: TrainingData,
+    run: Path,
+    initial: Path | None,
+    validate: Validate | None,
 ) -> Path:
     """Train one stage into the folder `run` and return the best checkpoint's path.
 
     Args:
-        config: what to do. Where `run` holds `state.pt`-like progress of the same stage, training goes on from it.
+        config: what to do.
+        shape: the network's.
         data: what to make clips of.
-        run: the run folder: `log.csv`, `last.safetensors`, `best.safetensors`, `progress.safetensors`.
+        run: the run folder: `log.csv`, `last.safetensors`, `best.safetensors`.
         initial: a gcvos checkpoint, or an ImageNet trunk, to start from.
         validate: a network to mean J in per cent; the best checkpoint is chosen by it.
     """
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    network = GCNetwork(PRESETS[config.preset])
+    network = GCNetwork(shape)
     if initial is not None:
         load_initial(network, initial)
     freeze_low_layers(network)
@@ -120,7 +125,7 @@ def train(
                 done = max(done, step / config.max_steps)
             ended = done >= 1
             if ended or (time.monotonic() - checked) / 60 >= config.validate_minutes:
-                score = _checkpoint(config, average, run, validate, step, minutes, best)
+                score = _checkpoint(config, shape, average, run, validate, step, minutes, best)
                 best, checked = max(best, score), time.monotonic()
                 log.writerow([step, f"{minutes:.2f}", "J", f"{score:.2f}"])
                 file.flush()
@@ -210,6 +215,7 @@ def update_average(average: dict[str, Tensor], network: GCNetwork, decay: float)
 
 def _checkpoint(
     config: TrainConfig,
+    shape: GCConfig,
     average: dict[str, Tensor],
     run: Path,
     validate: Validate | None,
@@ -217,7 +223,7 @@ def _checkpoint(
     minutes: float,
     best: float,
 ) -> float:
-    network = build(PRESETS[config.preset], average)
+    network = build(shape, average)
     score = validate(network.eval()) if validate else 0.0
     record = {**asdict(config), "steps": step, "minutes": round(minutes, 1), "validation_j": round(score, 2)}
     for name, wanted in (("last", True), ("best", score >= best)):

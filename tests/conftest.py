@@ -1,0 +1,42 @@
+"""What all tests share: one thread for PyTorch, a tiny model, a small moving scene."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import torch
+
+from gcvos_model.checkpoints import random_model
+from gcvos_model.network.network import GCNetwork
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> GCNetwork:
+    """Random weights: for everything that does not depend on what the network has learnt."""
+    return random_model("tiny")
+
+
+@pytest.fixture(scope="session")
+def scene() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Ten frames (48 x 80) of two textured blocks that move over noise, and their label maps (ids 1 and 2)."""
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 90, (48, 80, 3), np.uint8)
+    first, second = (
+        rng.integers(150, 255, (16, 20, 3), np.uint8),
+        rng.integers(90, 160, (12, 12, 3), np.uint8),
+    )
+    frames, labels = [], []
+    for t in range(10):
+        frame, label = ground.copy(), np.zeros((48, 80), np.uint8)
+        frame[8 + t : 24 + t, 5 + 2 * t : 25 + 2 * t], label[8 + t : 24 + t, 5 + 2 * t : 25 + 2 * t] = (
+            first,
+            1,
+        )
+        frame[30:42, 60 - 3 * t : 72 - 3 * t], label[30:42, 60 - 3 * t : 72 - 3 * t] = second, 2
+        frames.append(frame)
+        labels.append(label)
+    return frames, labels
