@@ -85,8 +85,8 @@ def write_frames(
         patiently(lambda: _write(dataset, sequence, operations))
 
 
-def update_sample(dataset: fo.Dataset, sample_id: str, change: Document) -> None:
-    """Apply one MongoDB update to a sample, such as `{"$addToSet": {"tags": ...}}`."""
+def update_sample(dataset: fo.Dataset, sample_id: str, change: Document | list[Document]) -> None:
+    """Apply one MongoDB update, such as `{"$addToSet": {"tags": ...}}`, or an update pipeline, to a sample."""
     operations = [UpdateOne({"_id": ObjectId(sample_id)}, change)]
     patiently(lambda: dataset._bulk_write(operations, ids=[sample_id]))
 

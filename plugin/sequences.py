@@ -1,5 +1,6 @@
 """What to propagate through: the videos and ordered images of a FiftyOne collection, whatever its layout."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,8 @@ def _image_series(view: Any) -> Sequence:
         image_ids=tuple(ids),
         image_paths=tuple(paths),
     )
+
+
+def safe_name(name: str) -> str:
+    """Make a file name of any text."""
+    return re.sub(r"[^\w.-]+", "_", name)[:60] or "clip"
