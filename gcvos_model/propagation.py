@@ -109,24 +109,13 @@ class Propagator:
         predicted = [object_id for object_id in self.memories if object_id not in masks]
         if not predicted and not masks:
             return self._result(frame, working, {}, np.zeros((0, *_coarse(working)), np.float32), [])
-        features = self.model.encode(self._pixels(frame, working))
+        features = self.model.encode(frame_pixels(frame, working, self.model))
         given = {i: coarse_mask(mask, working).to(self.model.device) for i, mask in masks.items()}
         p = self._predict(features, predicted, given)
         self._remember(features, frame.shape[:2], predicted, p, given)
         together = [p[:, 0].float(), *given.values()]
         coarse = torch.cat(together).cpu().numpy()
         return self._result(frame, working, masks, coarse, predicted)
-
-    def _pixels(self, frame: Frame, working: tuple[int, int]) -> Tensor:
-        """The frame at working size as the network takes it, `(1, 3, h, w)`."""
-        shrink = working[0] < frame.shape[0]
-        if frame.shape[:2] != working:
-            frame = cv2.resize(
-                frame, working[::-1], interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-            )  # type: ignore[assignment]
-        parameter = next(self.model.parameters())
-        pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(parameter.device).permute(2, 0, 1)[None]
-        return pixels.to(parameter.dtype) / 255  # channels-last as it comes
 
     def _predict(self, features: Features, ids: Sequence[int], given: Mapping[int, Tensor]) -> Tensor:
         """Merged soft masks of the objects to predict, `(K, 1, h/4, w/4)`; annotated objects take their pixels first."""
@@ -225,6 +214,17 @@ def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     scale = short_side / min(size)
     height, width = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in size)
     return height, width
+
+
+def frame_pixels(frame: Frame, working: tuple[int, int], model: GCNetwork) -> Tensor:
+    """A frame `(H, W, 3)` at working size as the network takes it: `(1, 3, h, w)` in [0, 1], on its device."""
+    if frame.shape[:2] != working:
+        shrink = working[0] < frame.shape[0]
+        mode = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+        frame = np.asarray(cv2.resize(frame, working[::-1], interpolation=mode), np.uint8)
+    parameter = next(model.parameters())
+    pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(parameter.device).permute(2, 0, 1)[None]
+    return pixels.to(parameter.dtype) / 255  # channels-last as it comes
 
 
 def coarse_mask(mask: Mask, working: tuple[int, int]) -> Tensor:
