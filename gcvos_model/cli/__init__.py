@@ -10,6 +10,7 @@ from gcvos_model.errors import GCVOSError
 
 # The module of a command holds a function of the same name, or an `app` with subcommands.
 COMMANDS = {
+    "demo": "Try it on the bundled clip.",
     "propagate": "Carry objects from annotated frames through a video.",
     "evaluate": "Score a model, or existing masks, as DAVIS does.",
     "benchmark": "Measure speed and memory.",

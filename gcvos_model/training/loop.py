@@ -25,6 +25,7 @@ from gcvos_model.training.losses import clip_loss
 from gcvos_model.training.unroll import ClipModel
 from gcvos_model.training.video_clips import video_clip
 
+LOG_EVERY = 20  # steps whose mean loss is one line of the log
 Validate = Callable[[GCNetwork], float]
 
 
@@ -115,6 +116,7 @@ def train_stage(
     started = checked = time.monotonic()
     best = -1.0
     batches: Iterator[list[Tensor]] = iter(loader)
+    losses: list[float] = []
     step = 0
     with (run / "log.csv").open("a", newline="") as file:
         log = csv.writer(file)
@@ -135,9 +137,11 @@ def train_stage(
             frames, masks = fabric.to_device(next(batches))
             loss = train_step(fabric, model, optimizer, config, frames.float() / 255, masks.float() / 255)
             step += 1
+            losses.append(loss)
             update_average(average, network, min(config.ema, (1 + step) / (10 + step)))
-            if step % 20 == 0:
-                log.writerow([step, f"{minutes:.2f}", "loss", f"{loss:.4f}"])
+            if step % LOG_EVERY == 0:
+                log.writerow([step, f"{minutes:.2f}", "loss", f"{np.mean(losses):.4f}"])
+                losses.clear()
                 file.flush()
 
 

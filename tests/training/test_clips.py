@@ -1,0 +1,94 @@
+"""Clips: image and mask stay aligned, the same seed gives the same clip, the first mask is never empty."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gcvos_model.errors import InputError
+from gcvos_model.training.appearance import vary_frames
+from gcvos_model.training.datasets import find_training_data
+from gcvos_model.training.image_clips import OBJECT_MOTION, image_clip, layered_clip, place, warped_clip
+from gcvos_model.training.video_clips import crop_clip, video_clip
+from gcvos_model.training.warps import MotionConfig, affine, path_of_maps, remap
+
+
+def grid_image():
+    """Cells of a grid in distinct colours; the mask is some of those cells, told by a full red channel."""
+    rng = np.random.default_rng(3)
+    cells = rng.integers(0, 200, (8, 10, 3), np.uint8)
+    chosen = rng.random((8, 10)) < 0.4
+    cells[..., 0] = np.where(chosen, 255, 0)
+    image = cv2.resize(cells, (200, 160), interpolation=cv2.INTER_NEAREST)
+    return image, image[..., 0].copy()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_warp_moves_image_and_mask_alike(seed):
+    image, mask = grid_image()
+    rng = np.random.default_rng(seed)
+    maps = path_of_maps(rng, place(rng, np.array([100.0, 80.0]), 140, 0.2, 64), 64, 3, OBJECT_MOTION)
+    for positions in maps:
+        np.testing.assert_allclose(remap(image, positions)[..., 0], remap(mask, positions), atol=1)
+
+
+def test_without_motion_the_clip_stands_still():
+    still = MotionConfig(rotation=0, log_scale=0, shift=0, shear=0, deformation=0)
+    first, *others = path_of_maps(np.random.default_rng(0), affine(0, 1, 0, (50, 40)), 32, 3, still)
+    for positions in others:
+        np.testing.assert_array_equal(positions, first)
+    np.testing.assert_allclose(first[0, 0], [50 - 15.5, 40 - 15.5])  # the placement maps the clip's centre
+
+
+def test_affine_by_hand():
+    turned = affine(90, 2, 0, (5, 7)) @ np.array([1, 0, 1])
+    np.testing.assert_allclose(turned, [5, 9, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crop_of_video_moves_image_and_mask_alike(seed):
+    image, mask = grid_image()
+    clip = crop_clip(np.random.default_rng(seed), [image] * 2, [mask] * 2, 64)
+    red, other = clip.frames[0][..., 0].astype(int), clip.masks[0].astype(int)
+    assert np.corrcoef(red.ravel(), other.ravel())[0, 1] > 0.99  # but for the colours' jitter
+    np.testing.assert_array_equal(clip.frames[0], clip.frames[1])
+
+
+@pytest.mark.parametrize("make", [image_clip, warped_clip, layered_clip, video_clip])
+def test_clips_have_the_shape_asked_for_and_repeat_by_seed(training_data, make):
+    for seed in range(8):
+        clip, again = (make(np.random.default_rng(seed), training_data, 48, 3) for _ in range(2))
+        assert clip.frames.shape == (3, 48, 48, 3)
+        assert clip.masks.shape == (3, 48, 48)
+        assert clip.frames.dtype == clip.masks.dtype == np.uint8
+        np.testing.assert_array_equal(clip.frames, again.frames)
+        np.testing.assert_array_equal(clip.masks, again.masks)
+
+
+def test_the_first_mask_is_never_empty_and_objects_move(training_data):
+    moved = 0
+    for seed in range(20):
+        clip = image_clip(np.random.default_rng(seed), training_data, 48, 3)
+        assert (clip.masks[0] > 127).any()
+        moved += not np.array_equal(clip.masks[0] > 127, clip.masks[2] > 127)
+    assert moved >= 18
+
+
+def test_appearance_leaves_geometry_alone():
+    frame = np.zeros((32, 32, 3), np.uint8)
+    frame[8:24, 8:24] = 200
+    for seed in range(20):
+        for varied in vary_frames(np.random.default_rng(seed), [frame, frame]):
+            inside, outside = varied[12:20, 12:20].mean(), varied[:4].mean()
+            assert inside > outside
+
+
+def test_readers_find_everything(training_data):
+    assert len(training_data.images) == 12
+    assert [len(video.frames) for video in training_data.videos] == [12]
+    assert len(training_data.textures) == len(training_data.silhouettes) == 3
+    assert training_data.image_weights.sum() == pytest.approx(1)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no training data below"):
+        find_training_data(tmp_path)
