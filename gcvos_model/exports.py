@@ -46,7 +46,8 @@ def export(folder: ResultFolder, source: FrameSource, name: str) -> Path | None:
 
 def coco(folder: ResultFolder, lines: list[dict[str, Any]], source: FrameSource) -> dict[str, Any]:
     """The COCO document of a run."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for line in lines:
         labels = read_label_png(folder.path / line["file"])
         name = source.names[line["frame"]] if source.names else line["file"]
