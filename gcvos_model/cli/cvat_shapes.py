@@ -63,15 +63,19 @@ def shape_to_mask(shape: Shape, frame: Frame, box_to_mask: Callable[[Frame, Box]
         InputError: Nothing of the shape lies inside the image, or a mask's run lengths are not those of its
             box.
     """
-    size = frame.shape[:2]
+    size = frame.shape[0], frame.shape[1]
     if shape.type == "mask":
         mask = _decode_run_lengths(shape.points, size)
         if not mask.any():
             raise InputError("the mask is empty; expected at least one pixel")
         return mask
     box = clamp_box(shape.points, size)
-    rectangle = shape.type == "rectangle"
-    mask = box_to_mask(frame, box) > 0.5 if rectangle else _fill_polygon(shape.points, size)
+    if shape.type == "polygon":
+        mask = _fill_polygon(shape.points, size)
+    elif round(box[0]) < round(box[2]) and round(box[1]) < round(box[3]):
+        mask = box_to_mask(frame, box) > 0.5
+    else:  # thinner than a pixel
+        mask = np.zeros(size, dtype=bool)
     return mask if mask.any() else _centre_pixel(box, size)
 
 
