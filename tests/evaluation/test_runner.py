@@ -6,8 +6,15 @@ import pytest
 from PIL import Image
 
 from gcvos_model.errors import InputError
+from gcvos_model.evaluation import runner
 from gcvos_model.evaluation.layouts import Benchmark, read_dataset
-from gcvos_model.evaluation.runner import Run, _result_or_message, evaluate_sequences, segment_sequence
+from gcvos_model.evaluation.runner import (
+    Run,
+    SequenceScore,
+    _result_or_message,
+    evaluate_sequences,
+    segment_sequence,
+)
 from gcvos_model.masks import read_label_png
 
 from .scenes import FRAMES, StillTracker, entering_maps, moving_square, numbered, square, write_masks
@@ -77,6 +84,15 @@ def test_several_processes_give_the_same(davis, tmp_path):
     assert [score.name for score in alone[0]] == ["ball", "car"]
     assert "duo" in alone[1]
     assert sum(done) == 18
+
+
+def test_scores_and_failures_come_in_the_order_of_the_list(davis, tmp_path, monkeypatch):
+    sequences = read_dataset(davis.root, DAVIS2016, "val")
+    outcomes = [(s.name, SequenceScore(s.name, 6, ()) if s.name != "car" else "broken") for s in sequences]
+    monkeypatch.setattr(runner, "_outcomes", lambda *arguments: reversed(outcomes))  # as processes may end
+    scores, failures = evaluate_sequences(sequences, Run(tmp_path), jobs=2)
+    assert [score.name for score in scores] == ["ball", "duo"]
+    assert failures == {"car": "broken"}
 
 
 def test_a_process_that_dies_is_told_of():
