@@ -152,3 +152,50 @@ def _indexer(sequence: Sequence) -> Callable[[Document], int | None]:
         numbered = {number: index for index, number in enumerate(sequence.numbers)}
         return lambda document: numbered.get(document["frame_number"])
     return lambda document: int(document["frame_number"]) - 1
+
+
+def run_documents(
+    dataset: fo.Dataset,
+    field: str,
+    run_key: str,
+    frames: bool,
+    where: Document | None = None,
+    ids: bool = False,
+) -> Iterator[Document]:
+    """Yield the label documents of all frames (or samples) that hold labels of a run.
+
+    Args:
+        dataset: whose.
+        field: the label field.
+        run_key: the run's mark.
+        frames: whether the labels are on frames, not on samples.
+        where: what one of its labels must fulfil; None for any.
+        ids: yield the whole documents' ids instead.
+    """
+    one = where or {"run": run_key}
+    match = {
+        "$or": [{f"{field}.detections": {"$elemMatch": one}}, {f"{field}.{k}": v for k, v in one.items()}]
+    }
+    kept = {"_id": 1} if ids else {field: 1}
+    lighter: list[Document] = (
+        [] if ids else [{"$project": {f"{field}.detections.mask": 0, f"{field}.mask": 0}}]
+    )
+    collection = dataset._frame_collection if frames else dataset._sample_collection
+    for document in patiently(
+        lambda: collection.aggregate([{"$match": match}, {"$project": kept}, *lighter])
+    ):
+        yield document if ids else document[field]
+
+
+def remove_run_labels(dataset: fo.Dataset, field: str, run_key: str, frames: bool) -> None:
+    """Remove the labels of a run from a field; where none of others is left, the field becomes null."""
+    collection = dataset._frame_collection if frames else dataset._sample_collection
+    others = {"$filter": {"input": f"${field}.detections", "cond": {"$ne": ["$$this.run", run_key]}}}
+    kept = {"$mergeObjects": [f"${field}", {"detections": others}]}
+    now = datetime.now(timezone.utc)
+    detections = [
+        {"$set": {field: {"$cond": [{"$eq": [others, []]}, None, kept]}, "last_modified_at": now}},
+    ]
+    patiently(lambda: collection.update_many({f"{field}.detections.run": run_key}, detections))
+    maps = {"$set": {field: None, "last_modified_at": now}}
+    patiently(lambda: collection.update_many({f"{field}.run": run_key}, maps))

@@ -105,9 +105,9 @@ def _what(ctx: Any, inputs: types.Object, fields: list[str]) -> None:
         description="Only these classes; empty for all",
         view=types.AutocompleteView(),
     )
-    _choice(inputs, "keyframes", KEYFRAMES, "Start from")
-    inputs.int("first_frame", label="First frame", min=1, view=types.FieldView(space=6))
-    inputs.int("last_frame", label="Last frame", min=1, view=types.FieldView(space=6))
+    _choice(inputs, "keyframes", KEYFRAMES, "Start from", space=4)
+    inputs.int("first_frame", label="First frame", min=1, view=types.FieldView(space=4))
+    inputs.int("last_frame", label="Last frame", min=1, view=types.FieldView(space=4))
     if not on_frames(ctx) and not ctx.view._is_dynamic_groups:
         orders = [
             name
@@ -205,8 +205,8 @@ def _where(ctx: Any, inputs: types.Object) -> None:
     )
 
 
-def _choice(inputs: types.Object, name: str, values: tuple[str, ...], label: str) -> None:
-    choices = types.DropdownView(space=6)
+def _choice(inputs: types.Object, name: str, values: tuple[str, ...], label: str, space: int = 6) -> None:
+    choices = types.DropdownView(space=space)
     for value in values:
         choices.add_choice(value, label=WORDS[value])
     inputs.enum(name, choices.values(), default=values[0], label=label, view=choices)

@@ -90,6 +90,8 @@ def list_sequences(collection: Any, settings: Settings) -> list[Sequence]:
     view = collection.view()
     if isinstance(view, PatchesView):
         raise InputError("this is a view of patches, which have no time; run on the samples they come from")
+    if len(view) == 0:
+        raise InputError("there are no samples here: nothing to propagate through")
     if isinstance(view, FramesView):
         sequences = _frames_view(view)
     elif isinstance(view, ClipsView):
@@ -102,12 +104,8 @@ def list_sequences(collection: Any, settings: Settings) -> list[Sequence]:
         sequences = _videos(view)
     elif view.media_type == fom.IMAGE:
         sequences = _ordered_images(view, settings)
-    elif len(view) == 0:
-        sequences = []
     else:
         raise InputError(f"the samples' media type is '{view.media_type}': expected videos or images")
-    if not sequences:
-        raise InputError("there are no samples here: nothing to propagate through")
     return [_in_range(sequence, settings) for sequence in sequences]
 
 

@@ -33,17 +33,27 @@ else:
     atexit.register(SERVER.stop)
 
 
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network with random weights, as a file that operators and workers can load by path."""
+def save_tiny(path: Path, bias: float = 0.0) -> Path:
     import torch
 
     from gcvos_model.checkpoints import random_model, save_checkpoint
 
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     model = random_model("tiny", seed=1)
+    model.decoder.predict.bias += bias
     save_checkpoint(path, model.config, model.state_dict(), {}, torch.float32)
     return path
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network with random weights, as a file that operators and workers can load by path."""
+    return save_tiny(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def steady_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that never loses its object (it takes the whole frame for it), for tests that count labels."""
+    return save_tiny(tmp_path_factory.mktemp("model") / "steady.safetensors", bias=50.0)
 
 
 @pytest.fixture
@@ -101,3 +111,27 @@ def make_images(tmp_path: Path):
     for name in made:
         if fo.dataset_exists(name):
             fo.delete_dataset(name)
+
+
+@pytest.fixture
+def run(checkpoint):
+    """Propagate with the tiny network and return the summary."""
+    from plugin.runner import finish, propagate_collection
+    from plugin.settings import Settings
+
+    def run(collection, **changes):
+        params = {"source_field": "frames.gt", "target_field": "frames.gc", "model": str(checkpoint)}
+        settings = Settings.of({**params, "device": "cpu", "short_side": 64, **changes})
+        return finish(propagate_collection(collection, settings), lambda progress: None)
+
+    return run
+
+
+@pytest.fixture
+def never_lost(monkeypatch):
+    """Random weights lose objects at once; for tests of bookkeeping every object stays in sight."""
+    from steady import keeping
+
+    from gcvos_model import Propagator
+
+    monkeypatch.setattr(Propagator, "step", keeping(Propagator.step))

@@ -1,12 +1,14 @@
 """A MongoDB of the tests' own, and the environment in which FiftyOne uses it and nothing else."""
 
 import importlib.util
+import os
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 FIFTYONE = importlib.util.find_spec("fiftyone")
 
 
@@ -73,4 +75,5 @@ def environment(folder: Path, uri: str) -> dict[str, str]:
         "FIFTYONE_SHOW_PROGRESS_BARS": "false",
         "FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS": "true",
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE), os.environ.get("PYTHONPATH", "")]),
     }

@@ -51,3 +51,14 @@ def detections(labels: np.ndarray, **extra: object):
             fo.Detection(label="thing", bounding_box=box, mask=mask[y1:y2, x1:x2], index=object_id, **extra)
         )
     return fo.Detections(detections=found)
+
+
+def rendered(label, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Detections as a label map (H, W) of their indices."""
+    height, width = size
+    labels = np.zeros(size, np.uint8)
+    for detection in label.detections if label else []:
+        labels[detection.to_segmentation(frame_size=(width, height), target=1).get_mask() > 0] = (
+            detection.index
+        )
+    return labels

@@ -3,53 +3,14 @@
 import fiftyone as fo
 import numpy as np
 import pytest
-from made_up import SIZE, scene, write_video
+from made_up import rendered, scene, write_video
 
 from gcvos_model import load_model, propagate
 from gcvos_model.errors import InputError
 from plugin import chunks
 from plugin.records import Run
-from plugin.runner import finish, propagate_collection
+from plugin.runner import propagate_collection
 from plugin.settings import Settings
-
-
-@pytest.fixture
-def run(checkpoint):
-    def run(collection, **changes):
-        params = {"source_field": "frames.gt", "target_field": "frames.gc", "model": str(checkpoint)}
-        settings = Settings.of({**params, "device": "cpu", "short_side": 64, **changes})
-        return finish(propagate_collection(collection, settings), lambda progress: None)
-
-    return run
-
-
-@pytest.fixture
-def never_lost(monkeypatch):
-    """Random weights lose objects at once; for tests of bookkeeping every object stays where it was."""
-    from gcvos_model import Propagator
-
-    real = Propagator.step
-
-    def step(self, frame):
-        result = real(self, frame)
-        labels = np.zeros(frame.shape[:2], np.uint8)
-        objects = {}
-        for place, object_id in enumerate(result.ids):
-            labels[2 + 6 * place : 6 + 6 * place, result.index % 40 : result.index % 40 + 8] = object_id
-            objects[object_id] = type(result.objects[object_id])(0.4 + 0.1 * (result.index % 5), True)
-        return type(result)(result.index, labels, result.ids, result.coarse, result.working_size, objects)
-
-    monkeypatch.setattr(Propagator, "step", step)
-
-
-def rendered(label, size=SIZE):
-    height, width = size
-    labels = np.zeros(size, np.uint8)
-    for detection in label.detections if label else []:
-        labels[detection.to_segmentation(frame_size=(width, height), target=1).get_mask() > 0] = (
-            detection.index
-        )
-    return labels
 
 
 def test_masks_are_those_of_the_core(make_videos, run, checkpoint):
@@ -78,7 +39,7 @@ def test_what_is_written_on_each_frame(make_videos, run, never_lost):
             assert 0 <= detection.confidence <= 1
             assert detection.occluded in (True, False)
             _, _, w, h = detection.bounding_box
-            assert detection.mask.shape == (round(h * SIZE[0]), round(w * SIZE[1]))
+            assert detection.mask.shape == (round(h * 48), round(w * 64))
             assert detection.mask.any(axis=0).all()
             assert detection.mask.any(axis=1).all()
             tracks.setdefault(detection.index, set()).add(detection.instance.id)
