@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gcvos_model.cli.progress import frame_progress
 from gcvos_model.errors import InputError
 from gcvos_model.evaluation.comparison import compare_with_paper
 from gcvos_model.evaluation.layouts import Benchmark, BenchmarkSequence, read_dataset
@@ -95,8 +95,7 @@ def evaluate(
 @contextmanager
 def _progress_of(sequences: Sequence[BenchmarkSequence], title: str) -> Iterator[Callable[[int], None]]:
     """A bar over all frames, on standard error."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with frame_progress(Console(stderr=True)) as progress:
         task = progress.add_task(title, total=sum(len(sequence.images) for sequence in sequences))
         yield lambda frames: progress.advance(task, frames)
 

@@ -88,7 +88,8 @@ def measured_on(report: Report) -> str:
     split = f"{report['benchmark']} {report['split']}"
     if is_whole_set(report):
         return f"all {len(names)} sequences of {split}"
-    return f"{len(names)} sequences of {split} ({report['overall']['frames']} frames): {', '.join(names)}"
+    count = f"{len(names)} sequence{'s' if len(names) != 1 else ''}"
+    return f"{count} of {split} ({report['overall']['frames']} frames): {', '.join(names)}"
 
 
 def is_whole_set(report: Report) -> bool:

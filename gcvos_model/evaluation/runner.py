@@ -130,8 +130,9 @@ def evaluate_sequence(sequence: BenchmarkSequence, run: Run, on_frames: OnFrames
         objects = score_sequence(sequence, folder)
         on_frames(frames)
         return SequenceScore(sequence.name, frames, objects)
+    tracker = run.new_tracker()  # first: in a new process it makes the CUDA device ready to be asked
     reset_peak_memory(run.device)
-    seconds = segment_sequence(sequence, run.new_tracker(), folder, on_frames)
+    seconds = segment_sequence(sequence, tracker, folder, on_frames)
     peak = peak_memory(run.device)
     return SequenceScore(sequence.name, frames, score_sequence(sequence, folder), seconds, peak)
 
