@@ -11,11 +11,10 @@ import pytest
 pytest.importorskip("nuclio_sdk", reason="needs the extra 'cvat'")
 pytest.importorskip("cvat_sdk", reason="needs the extra 'cvat'")
 
-ROOT = Path(__file__).parents[2]
-FUNCTION = ROOT / "serverless" / "gcvos" / "nuclio"
-sys.path[:0] = [str(FUNCTION), str(Path(__file__).parent)]
-# Nobody waits for a network of random weights to be quick: small frames, and no warm-up worth mentioning.
-SHORT_SIDE = 32
+sys.path.insert(0, str(Path(__file__).parent))
+from function_folder import FUNCTION, ROOT, SHORT_SIDE
+
+sys.path.insert(0, str(FUNCTION))
 
 
 @pytest.fixture(scope="session")

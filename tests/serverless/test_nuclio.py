@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import FUNCTION
 from cvat_side import ask, encode_image, post, track
+from function_folder import FUNCTION
 from nuclio_server import NuclioServer
 
 MASK = {"type": "mask", "points": [0, 196, 8, 10, 21, 23]}

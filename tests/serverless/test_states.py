@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 import torch
 from gcvos_function.errors import RequestError
-from gcvos_function.states import _HEADER, Track, _digest, pack_state, unpack_state
+from gcvos_function.states import _HEADER, TrackState, _digest, pack_state, unpack_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcvos_model import Propagator
 from gcvos_model.checkpoints import random_model
+from gcvos_model.cli.cvat_objects import Track
 from gcvos_model.network.config import PRESETS
 
-TRACK = Track("polygon", False, (1080, 1920), (3.5, 4, 500, 600.25))
+TRACK = Track("polygon", (1080, 1920), (3.5, 4, 500, 600.25))
+
+
+def pack(track, memory, legacy=False, annotated=True):
+    return pack_state(TrackState(track, legacy, memory), annotated)
 
 
 def memory_of(model, short_side=32, steps=1):
@@ -52,22 +57,21 @@ def test_states_go_round(model, memory, shape_type, legacy, size, corners):
     box = (x1 * width, y1 * height, x2 * width, y2 * height)
     if not (box[0] < box[2] and box[1] < box[3]):  # rounded away
         return
-    track = Track(shape_type, legacy, size, box)
-    text = pack_state(track, memory, annotated=True)
-    again, unpacked = unpack_state(text, model.digest)
-    assert again == track
-    assert unpacked.to_bytes() == memory.to_bytes()
+    track = Track(shape_type, size, box)
+    state = unpack_state(pack(track, memory, legacy), model.digest)
+    assert (state.track, state.legacy) == (track, legacy)
+    assert state.memory.to_bytes() == memory.to_bytes()
 
 
 @pytest.mark.parametrize(("name", "limit"), [("gcvos-lite", 120_000), ("gcvos-r50", 400_000)])
 def test_size_of_a_state(name, limit):
     model = random_model(name, seed=0)
     annotated = PRESETS[name].annotated_apart
-    states = [pack_state(TRACK, memory_of(model, steps=steps), annotated) for steps in (1, 3)]
+    states = [pack(TRACK, memory_of(model, steps=steps), False, annotated) for steps in (1, 3)]
     assert len(states[0]) == len(states[1]) <= limit
-    small = Track("mask", True, (8, 9), (0, 0, 1, 1))
+    small = Track("mask", (8, 9), (0, 0, 1, 1))
     late = replace(memory_of(model), frames=2_000_000, annotated_frames=1000, size=(4320, 7680))
-    assert len(pack_state(small, late, annotated)) == len(states[0])
+    assert len(pack(small, late, True, annotated)) == len(states[0])
 
 
 def test_a_state_still_learns_at_frame_5000(model, memory):
@@ -82,7 +86,7 @@ def test_a_state_still_learns_at_frame_5000(model, memory):
         mean = model.memory.update(memory.context, context, t) if t > 1 else context
         memory = replace(memory, context=mean, frames=t)
         if t % 10 == 0 or t > steps - 10:
-            memory = unpack_state(pack_state(TRACK, memory, annotated=True), model.digest)[1]
+            memory = unpack_state(pack(TRACK, memory), model.digest).memory
     assert memory.frames == steps
     assert torch.allclose(memory.context.double(), total / steps, rtol=1e-4)
     once_more = model.memory.update(memory.context, memory.context + 1, steps + 1)
@@ -111,15 +115,15 @@ def forged(text, **fields):
     ],
 )
 def test_headers_that_make_no_sense(model, memory, fields, message):
-    text = pack_state(TRACK, memory, annotated=True)
-    assert unpack_state(forged(text), model.digest)[0] == TRACK
+    text = pack(TRACK, memory)
+    assert unpack_state(forged(text), model.digest).track == TRACK
     with pytest.raises(RequestError, match=f"states\\[3\\]: .*{message}") as refusal:
         unpack_state(forged(text, **fields), model.digest, "states[3]")
     assert refusal.value.status == 400
 
 
 def test_damage_inside_the_memory(model, memory):
-    data = bytearray(base64.b64decode(pack_state(TRACK, memory, annotated=True)))
+    data = bytearray(base64.b64decode(pack(TRACK, memory)))
     data[_HEADER.size + 60] ^= 1
     payload = bytes(data[:-16])
     with pytest.raises(RequestError, match="damaged"):
@@ -137,7 +141,7 @@ def test_what_is_no_state(model, text):
 
 def test_the_model_must_be_the_same(memory):
     with pytest.raises(RequestError, match="of model"):
-        unpack_state(pack_state(TRACK, memory, annotated=True), "0" * 64)
+        unpack_state(pack(TRACK, memory), "0" * 64)
 
 
 def test_the_header_is_as_long_on_every_machine():

@@ -17,6 +17,9 @@ from gcvos_function.errors import ImageError, RequestError, TooLargeError
 # PDF).
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000")
 
+MAX_RATIO = 64
+"""Of an image's sides: the long side of a thinner strip would outgrow any memory at the working resolution."""
+
 
 def decode_image(image: str, max_pixels: int) -> npt.NDArray[np.uint8]:
     """Decode the request's image.
@@ -41,6 +44,8 @@ def decode_image(image: str, max_pixels: int) -> npt.NDArray[np.uint8]:
     width, height = _size(data)
     if width * height > max_pixels:
         raise TooLargeError(f"image: {width} x {height} pixels, the limit is {max_pixels} (GCVOS_MAX_PIXELS)")
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise TooLargeError(f"image: {width} x {height} pixels, one side may be {MAX_RATIO} times the other")
     # OpenCV reads a PNG in about half of Pillow's time, and the decoder is most of what a request costs
     # beside the network.
     try:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pybase64
 
 from gcvos_function.errors import RequestError
-from gcvos_model.cli.cvat_shapes import SHAPE_TYPES, Box, ShapeType
+from gcvos_model.cli.cvat_objects import Track
+from gcvos_model.cli.cvat_shapes import SHAPE_TYPES
 from gcvos_model.errors import StateError
 from gcvos_model.memory import ObjectMemory
 
@@ -25,37 +26,33 @@ _DIGEST_SIZE = 16
 
 
 @dataclass(frozen=True)
-class Track:
-    """What the door knows of one tracked object between two requests, beside its `ObjectMemory`."""
+class TrackState:
+    """All that is known of one tracked object between two requests."""
 
-    shape_type: ShapeType
+    track: Track
     legacy: bool
     """The rectangle came, and goes, as bare [x1, y1, x2, y2]."""
 
-    size: tuple[int, int]
-    """Height and width of the image that `box` belongs to; the images of one task may differ."""
-
-    box: Box
-    """Where the object was last seen: what a lost rectangle answers."""
+    memory: ObjectMemory
 
 
-def pack_state(track: Track, memory: ObjectMemory, annotated: bool) -> str:
-    """Pack a track and its memory into one base64 string, whose length depends on the model alone.
+def pack_state(state: TrackState, annotated: bool) -> str:
+    """Pack a state into one base64 string, whose length depends on the model alone.
 
     Args:
-        track: What the door knows of the object.
-        memory: What the model knows of it.
-        annotated: Keep the context of the frame that the object was drawn on. Only a model that reads it needs
-            it (`config.annotated_apart`), and a correction; but a correction in CVAT starts a new track.
+        state: The object's state.
+        annotated: Keep the context of the frame that the object was drawn on. A model that reads it needs it
+            (`config.annotated_apart`); else only a correction would, and a correction in CVAT starts a new track.
     """
+    track = state.track
     header = _HEADER.pack(
-        MAGIC, VERSION, SHAPE_TYPES.index(track.shape_type), track.legacy, *track.size, *track.box
+        MAGIC, VERSION, SHAPE_TYPES.index(track.shape_type), state.legacy, *track.size, *track.box
     )
-    payload = header + memory.to_bytes(corrections=annotated)
+    payload = header + state.memory.to_bytes(corrections=annotated)
     return pybase64.b64encode_as_string(payload + _digest(payload))
 
 
-def unpack_state(text: str, model_digest: str, field: str = "state") -> tuple[Track, ObjectMemory]:
+def unpack_state(text: str, model_digest: str, field: str = "state") -> TrackState:
     """Unpack and check a state.
 
     Args:
@@ -84,7 +81,7 @@ def unpack_state(text: str, model_digest: str, field: str = "state") -> tuple[Tr
         memory = ObjectMemory.from_bytes(payload[_HEADER.size :], digest=model_digest)
     except StateError as error:
         raise RequestError(f"{field}: {error}") from None
-    return Track(SHAPE_TYPES[kind], bool(legacy), (height, width), (x1, y1, x2, y2)), memory
+    return TrackState(Track(SHAPE_TYPES[kind], (height, width), (x1, y1, x2, y2)), bool(legacy), memory)
 
 
 def _digest(payload: bytes) -> bytes:

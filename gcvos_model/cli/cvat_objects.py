@@ -1,0 +1,77 @@
+"""One tracked object as the doors into CVAT know it, beside its `ObjectMemory`: for the function and the agent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gcvos_model.cli.cvat_shapes import (
+    Box,
+    Frame,
+    PolygonStyle,
+    Shape,
+    ShapeType,
+    clamp_box,
+    mask_to_shape,
+    scale_box,
+)
+from gcvos_model.errors import InputError
+from gcvos_model.masks import Mask, tight_box
+
+FULL_RATIO = 4
+"""Up to this ratio of a frame's sides the working resolution is as asked for; beyond, the area stays the same."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """The type that an object's shape came in, and where it was last seen."""
+
+    shape_type: ShapeType
+    size: tuple[int, int]
+    """Height and width of the image that `box` belongs to; the images of one task may differ."""
+
+    box: Box
+    """What a lost rectangle answers."""
+
+
+def start_track(shape: Shape, mask: Mask) -> tuple[Track, Shape]:
+    """Begin with a drawn shape.
+
+    Args:
+        shape: What was drawn.
+        mask: What `shape_to_mask` made of it, (H, W), not empty.
+
+    Returns:
+        The track, and the shape to answer with: as it was drawn; only a rectangle is cut to the image, since for
+        a box beyond it the UI would start the object anew at every frame.
+    """
+    size = mask.shape[0], mask.shape[1]
+    if shape.type == "rectangle":
+        box = clamp_box(shape.points, size)
+        return Track("rectangle", size, box), Shape("rectangle", list(box))
+    seen = tight_box(mask)
+    if seen is None:
+        raise InputError("the shape is empty; expected at least one pixel")
+    return Track(shape.type, size, seen), shape
+
+
+def continue_track(track: Track, mask: Mask, style: PolygonStyle) -> tuple[Track, Shape | None]:
+    """Go on with the object's mask (H, W) on the next frame.
+
+    Returns:
+        The track, and the shape to answer with, in the type that the object came in. A lost polygon or mask is
+        None. A lost rectangle is the last box: for a None the UI drops all objects of the request.
+    """
+    size = mask.shape[0], mask.shape[1]
+    box = tight_box(mask) or scale_box(track.box, track.size, size)
+    shape = mask_to_shape(mask, track.shape_type, style)
+    if shape is None and track.shape_type == "rectangle":
+        shape = Shape("rectangle", list(box))
+    return Track(track.shape_type, size, box), shape
+
+
+def working_short_side(frame: Frame, short_side: int) -> int:
+    """Return the working resolution for a frame, lowered for a strip, whose long side would outgrow any memory."""
+    height, width = frame.shape[:2]
+    ratio = max(height, width) / min(height, width)
+    return max(16, round(short_side * min(1.0, math.sqrt(FULL_RATIO / ratio))))
