@@ -30,7 +30,7 @@ def motion_blur(image: Image, length: int, angle: float) -> Image:
     kernel[length // 2] = 1
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1)
     kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-6))  # type: ignore[arg-type]
+    return cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-6))  # type: ignore[arg-type,return-value]
 
 
 def vary_frames(rng: np.random.Generator, frames: list[Image]) -> list[Image]:
