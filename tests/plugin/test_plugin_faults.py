@@ -39,7 +39,7 @@ def start(dataset_name, checkpoint, env=None, **params):
     )
 
 
-def wait_for(condition, seconds=300.0):
+def wait_for(condition, seconds=600.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -100,7 +100,7 @@ def test_the_database_goes_away_for_ten_seconds(make_videos, steady_checkpoint, 
         time.sleep(10)
         assert process.poll() is None
         server.start()
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         summary = json.loads(output.splitlines()[-1])
         assert (summary["done"], summary["frames"], summary["failed"]) == (1, FRAMES, {})

@@ -8,6 +8,7 @@ import time
 
 import fiftyone.operators as foo
 import pytest
+from bson import ObjectId
 from fiftyone.operators.delegated import DelegatedOperationService
 
 from plugin.records import Run
@@ -52,12 +53,12 @@ def test_queueing_again_queues_only_what_is_missing(make_videos, checkpoint):
     assert (first["queued"], first["skipped"], len(first["operations"])) == (5, 0, 2)
     assert (operator(dataset, shards=2, **params)["queued"]) == 0
     service = DelegatedOperationService()
-    service.execute_operation(service.get(first["operations"][0]))
-    service.delete_operation(service.get(first["operations"][1]).id)
+    service.execute_operation(service.get(ObjectId(first["operations"][0])))
+    service.delete_operation(ObjectId(first["operations"][1]))
     again = operator(dataset, shards=4, **params)
     assert (again["queued"], again["skipped"]) == (2, 3)
     for operation in again["operations"]:
-        service.execute_operation(service.get(operation))
+        service.execute_operation(service.get(ObjectId(operation)))
     assert {state.status for state in Run(dataset, "gcvos_gc").states().values()} == {"done"}
 
 
@@ -97,4 +98,4 @@ def test_three_workers_one_killed_every_video_once(make_videos, steady_checkpoin
 
 
 def _states(service, operations):
-    return [service.get(operation).run_state for operation in operations]
+    return [service.get(ObjectId(operation)).run_state for operation in operations]
