@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gcvos_model.checkpoints import random_model
+from gcvos_model.checkpoints import random_model, save_checkpoint
 from gcvos_model.network.network import GCNetwork
 
 torch.set_num_threads(1)
@@ -40,3 +40,10 @@ def scene() -> tuple[list[np.ndarray], list[np.ndarray]]:
         frames.append(frame)
         labels.append(label)
     return frames, labels
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tiny_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_checkpoint(path, tiny_model.config, tiny_model.state_dict(), {"minutes": 0}, torch.float32)
+    return path

@@ -1,18 +1,9 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from gcvos_model.checkpoints import save_checkpoint
 from gcvos_model.cli import main
 from gcvos_model.masks import write_label_png
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tiny_model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_checkpoint(path, tiny_model.config, tiny_model.state_dict(), {"minutes": 0}, torch.float32)
-    return path
 
 
 @pytest.fixture
