@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cvat_sdk.auto_annotation as cvataa
-import numpy as np
 import PIL.Image
-import PIL.ImageOps
 import torch
 
 from gcvos_model import ObjectMemory, Propagator, load_model
+from gcvos_model.cli.cvat_frames import to_frame
 from gcvos_model.cli.cvat_objects import Track, continue_track, start_track, working_short_side
 from gcvos_model.cli.cvat_shapes import SHAPE_TYPES, Frame, PolygonStyle, Shape, shape_to_mask
 from gcvos_model.errors import InputError
@@ -138,13 +137,3 @@ def create(
         torch.set_num_threads(threads)
     network = load_model(model, device=device, precision=precision)
     return GlobalContextTracker(network, short_side, PolygonStyle(polygon_vertices, polygon_tolerance))
-
-
-def to_frame(image: PIL.Image.Image) -> Frame:
-    """Any image as uint8 RGB (H, W, 3), upright; alpha is dropped, of 16 bits the upper 8 are kept."""
-    upright = PIL.ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # Pillow would clip it
-        upright = PIL.Image.fromarray(
-            (np.asarray(upright).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        )
-    return np.array(upright.convert("RGB"))
