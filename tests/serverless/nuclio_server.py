@@ -28,9 +28,9 @@ WORKER = Path(__file__).with_name("nuclio_worker.py")
 class Worker:
     """One worker process and the line to it."""
 
-    def __init__(self, folder, environment, log):
+    def __init__(self, folder, environment, log, python):
         self._command, self._environment, self._log = (
-            [sys.executable, str(WORKER), str(folder)],
+            [str(python), str(WORKER), str(folder)],
             environment,
             log,
         )
@@ -88,11 +88,23 @@ class Worker:
 class NuclioServer:
     """Run a function's folder in processes of its own; `url` answers until `close`, or a worker dies."""
 
-    def __init__(self, folder, environment=None, workers=1, max_body=4 << 20, event_timeout=30.0, wait=10.0):
+    def __init__(
+        self,
+        folder,
+        environment=None,
+        workers=1,
+        max_body=4 << 20,
+        event_timeout=30.0,
+        wait=10.0,
+        python=None,
+    ):
         self.max_body, self.event_timeout, self.wait = max_body, event_timeout, wait
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the object
         with ThreadPoolExecutor(workers) as pool:
-            started = [pool.submit(Worker, folder, environment or {}, self._log) for _ in range(workers)]
+            started = [
+                pool.submit(Worker, folder, environment or {}, self._log, python or sys.executable)
+                for _ in range(workers)
+            ]
         self.workers = [worker.result() for worker in started]
         self._free = queue.LifoQueue()
         for worker in self.workers:
