@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 from cvat_side import post, track
@@ -74,8 +75,9 @@ def empty_environment(staged, tmp_path_factory):
         capture_output=True,
     )
     # A line of a .pth file appends a folder whose own .pth files are not looked at: no editable install comes along.
-    with open(os.path.join(purelib.stdout.decode().strip(), "libraries.pth"), "w", encoding="utf-8") as file:
-        file.write(sysconfig.get_path("purelib") + "\n")
+    Path(purelib.stdout.decode().strip(), "libraries.pth").write_text(
+        sysconfig.get_path("purelib") + "\n", "utf-8"
+    )
     return python
 
 
