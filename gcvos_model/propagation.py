@@ -16,10 +16,12 @@ from gcvos_model.memory import MASK_SIDE, ObjectMemory
 from gcvos_model.network.config import MASK_STRIDE, STRIDE
 from gcvos_model.network.network import Features, GCNetwork, merge
 from gcvos_model.results import FrameResult, ObjectResult, Probabilities, confidence, merged_labels
+from gcvos_model.search import search_region
 
 Frame = NDArray[np.uint8]  # (H, W, 3), RGB
 Mask = NDArray[Any]  # (H, W), bool or in [0, 1]
 SHORT_SIDE = 480
+NOWHERE = -20.0  # log-odds where an object is not looked for
 LOST_BELOW = 0.5  # an object no pixel of which is more probable than this is lost on that frame
 
 
@@ -130,7 +132,9 @@ class Propagator:
                 reads.insert(0, torch.stack([_annotated(m).to(features.q.device) for m in memories]))
             kept = torch.stack([m.mask for m in memories])[:, None].to(features.q.device)
             previous = F.interpolate(kept.float() / 255, size=size, mode="bilinear", align_corners=False)
-            logits[group] = self.model.segment(features, reads, previous)
+            logits[group] = self.model.segment(features, reads, previous).masked_fill(
+                _elsewhere(previous), NOWHERE
+            )
         p = merge(logits)
         for mask in given.values():
             p = p * (1 - mask)
@@ -262,6 +266,12 @@ def check_mask(object_id: int, mask: Mask, frame: Frame) -> None:
 
 def _coarse(working: tuple[int, int]) -> tuple[int, int]:
     return working[0] // MASK_STRIDE, working[1] // MASK_STRIDE
+
+
+def _elsewhere(previous: Tensor) -> Tensor:
+    """Where objects are not looked for, given their masks on the frame before: `(K, 1, h, w)` bool."""
+    regions = np.stack([search_region(mask) for mask in previous[:, 0].cpu().numpy()])
+    return ~torch.from_numpy(regions)[:, None].to(previous.device)
 
 
 def _annotated(memory: ObjectMemory) -> Tensor:
