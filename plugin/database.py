@@ -50,12 +50,11 @@ def label_documents(
         heavy = ("detections.mask", "polylines.points", "mask", "points")
         pipeline.append({"$project": {f"{field}.{name}": 0 for name in heavy}})
     documents = patiently(lambda: _collection(dataset, sequence).aggregate(pipeline))
-    found = ((index_of(document), document[field]) for document in documents)
-    if not sequence.is_video:  # images are kept in the order of their ids, not of time
-        found = iter(sorted(found, key=lambda pair: pair[0]))
-    for index, label in found:
-        if index is not None and sequence.covers(index):
-            yield index, label
+    found = (
+        (index, d[field]) for d in documents if (index := index_of(d)) is not None and sequence.covers(index)
+    )
+    # Images are kept in the order of their ids, not of time.
+    yield from found if sequence.is_video else sorted(found, key=lambda pair: pair[0])
 
 
 def write_frames(

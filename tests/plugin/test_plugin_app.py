@@ -137,10 +137,13 @@ def test_from_the_operator_browser(page, dataset, steady_checkpoint):
     page.locator("[data-cy=modal]").wait_for()
     page.wait_for_timeout(5000)
     picture(page, "result")
+    page.keyboard.press("Escape")  # or the server opens the sample again for the next page
+    page.locator("[data-cy=modal]").wait_for(state="hidden")
+    page.wait_for_timeout(2000)
 
 
 def test_from_the_toolbar(page, dataset, steady_checkpoint):
-    page.locator("[data-cy=fo-grid-actions] img[src*='icon.svg']").last.click()
+    page.locator("img[src*='icon.svg'], [data-cy=fo-grid-actions] img").last.click()
     execute(page, steady_checkpoint, "frames.again")
     check_labels(dataset, "again")
 

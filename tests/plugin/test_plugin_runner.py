@@ -260,3 +260,13 @@ def test_segmentation_comes_back_as_segmentation(make_videos, run):
     assert isinstance(first, fo.Segmentation)
     assert np.array_equal(first.mask, labels[0])
     assert first.keyframe is True
+
+
+def test_fiftyone_s_own_evaluation_compares_with_ground_truth(make_videos, run):
+    dataset = make_videos(frames=4, annotate=(0, 1, 2, 3))
+    run(dataset, keyframes="first")
+    results = dataset.evaluate_detections(
+        "frames.gc", gt_field="frames.gt", eval_key="gc", use_masks=True, compute_mAP=True
+    )
+    assert 0 <= results.mAP() <= 1
+    assert dataset.first().frames[1].gc.detections[0].gc_iou == 1
