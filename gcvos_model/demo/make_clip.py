@@ -3,7 +3,7 @@
 `python -m gcvos_model.demo.make_clip [FOLDER]` writes `clip.mp4` and `masks/00000.png` ... into a folder;
 those beside this file were made so. Nothing in it is a photograph: everything is drawn from seeded noise.
 
-A spotted fawn (object 1) walks to the right and grazes, a tiger (object 2) crosses to the left, a second fawn
+A spotted fawn (object 1) walks to the right and grazes, a white tiger (object 2) crosses to the left, a second fawn
 wanders behind (no object: a distractor). The camera follows the first, so the trunks of two trees close by
 pass in front of each animal. A cloud's shadow moves over, the exposure drifts, and each frame has motion blur
 and sensor noise.
@@ -63,7 +63,7 @@ ACTORS = (  # from far to near
     Actor(2, TIGER, 185, -1, 420, 830, 0.8, 0.26, 0.4, (0.5, 30)),
     Actor(1, FAWN, 185, 1, 490, 215, 6.2, 0.33, 2.0, (1.0, 38)),
 )
-TRUNKS = ((600, 84), (1180, 96))  # x at the first frame and width
+TRUNKS = ((600, 56), (1180, 64))  # x at the first frame and width
 TRUNK_SPEED = 2.3  # how much faster than the ground trees close to the camera pass
 
 
