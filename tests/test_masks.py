@@ -50,6 +50,7 @@ def test_label_map_refuses_bad_masks():
         label_map({0: np.ones((2, 3), bool)}, (2, 3))
 
 
+@settings(deadline=None)
 @given(label_arrays)
 def test_label_map_and_masks_are_inverse(labels):
     masks = object_masks(labels)
@@ -87,7 +88,7 @@ def test_written_png_is_indexed_with_the_palette(tmp_path):
     assert np.array_equal(read_label_png(tmp_path / "a.png"), labels)
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(label_arrays)
 def test_png_round_trip(tmp_path_factory, labels):
     path = tmp_path_factory.getbasetemp() / "round_trip.png"

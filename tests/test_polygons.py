@@ -80,6 +80,7 @@ def test_parts_outside_the_frame_are_left_out():
     assert not half[:, 2:].any()
 
 
+@settings(deadline=None, max_examples=40)
 @given(hnp.arrays(float, (5, 2), elements=st.floats(-3, 12)))
 def test_filling_agrees_with_the_crossing_number(ring):
     """The definition, pixel by pixel: a ray from the centre crosses the ring an odd number of times."""
@@ -118,19 +119,21 @@ def test_an_outline_is_neither_inside_nor_outside_the_edge():
     assert abs(radii.mean() - 30) < 0.2
 
 
+@settings(deadline=None)
 @given(masks)
 def test_unsimplified_outlines_give_the_mask_back(mask):
     rings = mask_to_polygons(mask, tolerance=0)
     assert np.array_equal(polygons_to_mask(rings, mask.shape), mask)
 
 
+@settings(deadline=None)
 @given(masks, st.sampled_from([0.5, 1.0, 3.0]))
 def test_simplified_outlines_keep_their_iou_even_of_noise(mask, tolerance):
     rings = mask_to_polygons(mask, tolerance)
     assert iou(polygons_to_mask(rings, mask.shape), mask) >= 0.97
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(shapes(), st.sampled_from([0.5, 1.0, 2.0]))
 def test_one_ring_keeps_a_plain_shape(mask, tolerance):
     ring = mask_to_polygon(mask, tolerance)
@@ -167,7 +170,7 @@ def test_empty_masks_have_no_outline():
     assert mask_to_polygon(np.zeros((4, 4))) is None
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(masks, st.integers(4, 9))
 def test_max_vertices_holds_for_every_ring(mask, limit):
     for ring in mask_to_polygons(mask, tolerance=0, max_vertices=limit):

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcvos_model.errors import InputError
@@ -155,6 +155,7 @@ def test_a_polyline_is_open():
     assert not mask[20, 20]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 20)), min_size=2, max_size=4), st.floats(1.5, 12))
 def test_a_polyline_is_what_lies_within_half_its_thickness(points, thickness):
     mask = polyline_to_mask(points, (20, 30), thickness)

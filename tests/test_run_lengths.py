@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -24,12 +24,14 @@ def test_plain_masks():
     assert encode_rle(np.ones((2, 3)))["counts"] == [0, 6]
 
 
+@settings(deadline=None)
 @given(blocky, st.booleans())
 def test_round_trip_through_json(mask, compressed):
     rle = json.loads(json.dumps(encode_rle(mask, compressed)))
     assert np.array_equal(decode_rle(rle), mask)
 
 
+@settings(deadline=None)
 @given(blocky)
 def test_agrees_with_pycocotools(mask):
     coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is in the extra 'train'")
@@ -42,6 +44,7 @@ def test_agrees_with_pycocotools(mask):
     assert np.array_equal(coco.decode(coco.frPyObjects(plain, *plain["size"])), mask)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**31)))
 def test_counts_of_any_size_survive_compression(counts):
     assert decompress_counts(compress_counts(counts)) == counts

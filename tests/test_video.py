@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -309,6 +309,7 @@ def test_missing_bytes_are_counted_exactly(videos, tmp_path):
         assert missing_bytes(tmp_path / path.name) == 100, path.name
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from([b"", b"RIFF", b"\x1a\x45\xdf\xa3", b"\0\0\0\x10ftyp"]), st.binary(max_size=64))
 def test_missing_bytes_of_anything_is_a_count(tmp_path_factory, head, data):
     path = tmp_path_factory.getbasetemp() / "anything"
@@ -346,6 +347,7 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
         source.frames(-1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["", "a", "B", "img_"]), st.integers(0, 10**9)), min_size=2))
 def test_natural_order_is_by_value(parts):
     names = [PurePath(f"{prefix}{number}.png") for prefix, number in parts]
