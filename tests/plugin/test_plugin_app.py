@@ -158,6 +158,6 @@ def test_the_panel_shows_the_plot(page, dataset, run, steady_checkpoint):
     page.locator("[data-cy=looker]").first.wait_for()
     page.locator("[data-cy=new-panel-btn]").first.click()
     page.get_by_text("Propagation review").first.click()
-    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
     page.wait_for_timeout(1000)
     picture(page, "review")
