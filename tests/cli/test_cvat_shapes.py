@@ -117,6 +117,27 @@ def test_polygons_go_round(mask):
     assert iou(to_mask("polygon", shape.points, blank(mask)), mask) >= 0.97
 
 
+@pytest.mark.parametrize("side", [200, 400, 900])
+@pytest.mark.parametrize("tolerance", [0.0, 1.0, 3.0])
+def test_outlines_of_large_objects_are_where_the_objects_are(side, tolerance):
+    rows, columns = np.mgrid[:1000, :1000]
+    angle = np.arctan2(rows - 501, columns - 488)
+    mask = np.hypot(rows - 501, columns - 488) < side / 2 * (0.9 + 0.1 * np.sin(9 * angle))
+    shape = mask_to_shape(mask, "polygon", PolygonStyle(tolerance=tolerance))
+    again = to_mask("polygon", shape.points, blank(mask))
+    assert iou(again, mask) >= 0.97
+    moved = np.argwhere(again).mean(axis=0) - np.argwhere(mask).mean(axis=0)
+    assert np.abs(moved).max() < 0.3
+
+
+def test_thin_parts_of_large_objects_are_kept():
+    mask = np.zeros((700, 700), bool)
+    mask[100:200, 100:200] = True
+    mask[150, 200:640] = True  # one pixel thin
+    xs = mask_to_shape(mask, "polygon").points[0::2]
+    assert max(xs) > 630
+
+
 @given(masks)
 def test_rectangles_are_the_box_and_empty_masks_are_lost(mask):
     shape = mask_to_shape(mask, "rectangle")

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import time
 
+import cv2
 import numpy as np
 import pytest
 from cvat_sdk.masks import encode_mask
@@ -366,3 +368,22 @@ def test_bad_settings_end_the_worker_with_the_cause(function, monkeypatch):
     monkeypatch.setenv("GCVOS_MODEL", "gcvos-none")
     with pytest.raises(GCVOSError, match="gcvos-none"):
         function.module.init_context(function.context)
+
+
+def test_the_door_costs_little_more_than_decoding_the_image(function, monkeypatch):
+    """In CPU time, whatever else the machine does: all but the network, against OpenCV on the same 1080p PNG."""
+    from gcvos_model.evaluation.serverless_benchmark import encode_png, made_up_clip, measure
+
+    png = np.frombuffer(encode_png(made_up_clip(1080, 1)[0][0]), np.uint8)
+    durations = []
+    for _ in range(5):
+        start = time.process_time()
+        cv2.imdecode(png, cv2.IMREAD_COLOR)
+        durations.append(time.process_time() - start)
+    decode = 1000 * np.median(durations)
+    monkeypatch.setattr("time.perf_counter", time.process_time)
+    one, ten = (measure(function, 1080, count, 3)[1].overhead for count in (1, 10))
+    assert one < 1.7 * decode  # 60 ms are allowed where decoding takes 35
+    assert (
+        ten - one
+    ) / 9 < 0.2 * decode  # 4 ms are allowed; masks of random weights are larger than any object
