@@ -51,11 +51,18 @@ def test_a_thousand_frames_on_the_command_line_hold_memory_flat(scene, tmp_path,
         cpu.append(time.process_time())
 
     monkeypatch.setattr(ResultFolder, "write", measured)
+    options = [
+        "--out",
+        str(tmp_path / "out"),
+        "--model",
+        str(checkpoint),
+        "--short-side",
+        "64",
+        "--device",
+        "cpu",
+    ]
     with pytest.raises(SystemExit) as exit_:
-        main(
-            ["propagate", str(tmp_path / "long.mp4"), "--mask", str(tmp_path / "first.png"), "--out"]
-            + [str(tmp_path / "out"), "--model", str(checkpoint), "--short-side", "64", "--device", "cpu"]
-        )
+        main(["propagate", str(tmp_path / "long.mp4"), "--mask", str(tmp_path / "first.png"), *options])
     assert not exit_.value.code
     assert len(resident) == 1000
     assert max(resident[50:]) <= 1.03 * resident[50]
