@@ -1,19 +1,16 @@
 """`gcvos benchmark`: speed and memory, one subcommand for each thing that is measured."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-# A subcommand's module holds a function of its name; those of the doors need their host's SDK only when called.
+# A subcommand's module holds the function `benchmark_NAME`; those of the doors need their host's SDK only when called.
 SUBCOMMANDS = {
-    "module": "gcvos_model.cli.benchmark_module",
     "serverless": "gcvos_model.cli.benchmark_serverless",
     "fiftyone": "gcvos_model.cli.benchmark_fiftyone",
 }
 
 for name, module in SUBCOMMANDS.items():
-    if find_spec(module) is not None:
-        app.command(name)(getattr(import_module(module), f"benchmark_{name}"))
+    app.command(name)(getattr(import_module(module), f"benchmark_{name}"))
