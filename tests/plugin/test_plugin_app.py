@@ -83,10 +83,11 @@ def page(app, dataset):
         browser.close()
 
 
-def picture(page, name):
+def picture(page, name, **area):
     if PICTURES:
+        page.wait_for_timeout(1500)  # the App fades things in and out
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(Path(PICTURES) / f"fiftyone-{name}.png"))
+        page.screenshot(path=str(Path(PICTURES) / f"fiftyone-{name}.png"), **area)
 
 
 def field(form, label):
@@ -136,7 +137,12 @@ def test_from_the_operator_browser(page, dataset, steady_checkpoint):
     page.locator("[data-cy=looker]").first.click()
     page.locator("[data-cy=modal]").wait_for()
     page.wait_for_timeout(5000)
-    picture(page, "result")
+    page.locator("[data-cy=modal] [data-cy='checkbox-frames.gt']").first.click()
+    for _ in range(10):
+        page.keyboard.press(".")  # the next frame
+        page.wait_for_timeout(200)
+    # Without the side bar, which shows where the file is.
+    picture(page, "result", clip={"x": 35, "y": 35, "width": 1028, "height": 830})
     page.keyboard.press("Escape")  # or the server opens the sample again for the next page
     page.locator("[data-cy=modal]").wait_for(state="hidden")
     page.wait_for_timeout(2000)

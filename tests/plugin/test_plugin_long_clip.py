@@ -34,7 +34,7 @@ def test_memory_is_flat_and_the_dataset_stays_usable(tmp_path, checkpoint):
     assert dataset.match_frames(F("frame_number") > FRAMES - 10).count("frames") == 10
     assert dataset.filter_labels("frames.gc", F("index") == 3).count("frames.gc.detections") == FRAMES
     assert len(dataset.select_fields("frames.gc").first().frames) == FRAMES
-    frames = dataset.to_frames(sample_frames=False)
+    frames = dataset.to_frames(sample_frames=True, output_dir=str(tmp_path / "frames"))
     assert frames.count("gc.detections") == FRAMES * OBJECTS
     assert dataset.first().frames[FRAMES].gc.detections[4].get_mask().any()
     dataset.delete()
