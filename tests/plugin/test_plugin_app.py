@@ -143,7 +143,8 @@ def test_from_the_operator_browser(page, dataset, steady_checkpoint):
         page.wait_for_timeout(200)
     # Without the side bar, which shows where the file is.
     picture(page, "result", clip={"x": 35, "y": 35, "width": 1028, "height": 830})
-    page.keyboard.press("Escape")  # or the server opens the sample again for the next page
+    # Closed, or the server opens the sample again for the next page.
+    page.mouse.click(10, 600)
     page.locator("[data-cy=modal]").wait_for(state="hidden")
     page.wait_for_timeout(2000)
 
