@@ -3,7 +3,7 @@
 `python -m gcvos_model.demo.make_clip [FOLDER]` writes `clip.mp4` and `masks/00000.png` ... into a folder;
 those beside this file were made so. Nothing in it is a photograph: everything is drawn from seeded noise.
 
-A spotted fawn (object 1) walks to the right and grazes, a white tiger (object 2) crosses to the left, a second fawn
+A spotted fawn (object 1) walks to the right and grazes, a tiger (object 2) crosses to the left, a second fawn
 wanders behind (no object: a distractor). The camera follows the first, so the trunks of two trees close by
 pass in front of each animal. A cloud's shadow moves over, the exposure drifts, and each frame has motion blur
 and sensor noise.
