@@ -185,7 +185,10 @@ def test_a_killed_run_leaves_whole_frames_and_goes_on(clip, checkpoint, propagat
     ]
     command += ["--mask", str(tmp_path / "first.png"), "--out", str(tmp_path / "out"), "--short-side", "64"]
     process = subprocess.Popen(
-        [*command, "--device", "cpu"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        [*command, "--device", "cpu"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell has it ignored
     )
     while len(list((tmp_path / "out").glob("*.png"))) < 3 and process.poll() is None:
         time.sleep(0.01)
