@@ -22,6 +22,8 @@ Mask = NDArray[np.bool_]
 OCCLUDED_SHARE = 0.5  # of an object's usual area: with less in sight it counts as partly hidden
 AREA_MEMORY = 0.9  # share of the usual area that stays from one frame to the next
 
+NUDGE = 1e-9  # of the frame
+
 
 @dataclass
 class LabelWriter:
@@ -84,7 +86,7 @@ class LabelWriter:
         crop = mask[y1:y2, x1:x2]
         detection = fo.Detection(
             label=track.label,
-            bounding_box=[x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height],
+            bounding_box=_relative_box(box, width, height),
             confidence=round(state.confidence, 4),
             index=track.index,
             **self._stored(crop, f"{number:06d}-{object_id}.png"),
@@ -160,3 +162,13 @@ def _identities(label: Document) -> list[tuple[str, Any]]:
 def _anonymous(label: Document) -> tuple[str, Any]:
     """Return what a label without identity is known by: it stands for any object of its class on its frame."""
     return "class", label.get("label")
+
+
+def _relative_box(box: tuple[int, int, int, int], width: int, height: int) -> list[float]:
+    """FiftyOne's `[x, y, width, height]` relative to the frame, which it turns back into the very same pixels.
+
+    It rounds positions down, and 67 / 480 * 480 is a little less than 67: so each gets a billionth more.
+    """
+    x1, y1, x2, y2 = box
+    left, top = x1 / width + NUDGE, y1 / height + NUDGE
+    return [left, top, min((x2 - x1) / width, 1 - left), min((y2 - y1) / height, 1 - top)]
