@@ -14,6 +14,7 @@ import fiftyone as fo
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import AutoReconnect, NetworkTimeout
+from pymongo.write_concern import WriteConcern
 
 from .sequences import Sequence
 
@@ -118,8 +119,10 @@ def _collection(dataset: fo.Dataset, sequence: Sequence) -> Any:
 
 
 def _write(dataset: fo.Dataset, sequence: Sequence, operations: list[UpdateOne]) -> None:
-    # No ids: the documents that FiftyOne holds in memory are reloaded once, at the end.
-    dataset._bulk_write(operations, ids=[], frames=sequence.is_video)
+    # Not by FiftyOne's own bulk write: its answer comes before the journal is on disk, and a database that dies in
+    # that tenth of a second has lost what it said it had. What FiftyOne holds in memory is reloaded once, at the end.
+    journaled = _collection(dataset, sequence).with_options(write_concern=WriteConcern(j=True))
+    journaled.bulk_write(operations, ordered=False)
 
 
 def _key(sequence: Sequence, index: int) -> Document:
