@@ -4,16 +4,19 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-long check system train-smoke clean
+.PHONY: demo test test-long test-browser check system train-smoke clean
 
 demo: $(VENV)/.core
 	$(BIN)/gcvos demo --out demo-out
 
 test: $(VENV)/.test system check
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long and not browser"
 
 test-long: $(VENV)/.test system
 	$(BIN)/python -m pytest -m long
+
+test-browser: $(VENV)/.test system
+	$(BIN)/python -m pytest -m browser
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -21,7 +24,7 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 
 train-smoke: $(VENV)/.test
-	$(BIN)/python -m pytest -q -s tests/training/test_smoke.py
+	$(BIN)/python -m pytest -q -s tests/training/test_loop.py -k both_stages
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -21,16 +21,21 @@ def forth_and_back(items, count):
 
 
 def test_state_does_not_grow_and_time_does_not_either(tiny_model, scene):
+    """An old propagator and a new one in turn, so that a machine whose speed drifts slows both."""
     frames, labels = scene
-    propagator = Propagator(tiny_model, short_side=64)
-    propagator.annotate(frames[0], {1: labels[0] == 1, 2: labels[0] == 2})
-    size, seconds = len(propagator.memories[1].to_bytes()), []
+    old, new = Propagator(tiny_model, short_side=64), Propagator(tiny_model, short_side=64)
+    for propagator in (old, new):
+        propagator.annotate(frames[0], {1: labels[0] == 1, 2: labels[0] == 2})
+    size, seconds = len(old.memories[1].to_bytes()), {old: [], new: []}
     for frame in forth_and_back(frames, 300):
-        before = time.process_time()
-        propagator.step(frame)
-        seconds.append(time.process_time() - before)
-    assert len(propagator.memories[1].to_bytes()) == size
-    assert np.median(seconds[-100:]) <= 1.15 * np.median(seconds[:100])
+        old.step(frame)
+    for frame in forth_and_back(frames, 100):
+        for propagator in (old, new):
+            before = time.process_time()
+            propagator.step(frame)
+            seconds[propagator].append(time.process_time() - before)
+    assert len(old.memories[1].to_bytes()) == size
+    assert np.median(seconds[old]) <= 1.15 * np.median(seconds[new])
 
 
 @pytest.mark.long
@@ -40,7 +45,7 @@ def test_a_thousand_frames_on_the_command_line_hold_memory_flat(scene, tmp_path,
         for frame in forth_and_back(frames, 1000):
             writer.write(frame)
     write_label_png(tmp_path / "first.png", labels[0])
-    process, resident, cpu = psutil.Process(), [], []
+    process, resident = psutil.Process(), []
     from gcvos_model.result_folder import ResultFolder
 
     original = ResultFolder.write
@@ -48,7 +53,6 @@ def test_a_thousand_frames_on_the_command_line_hold_memory_flat(scene, tmp_path,
     def measured(self, *arguments):
         original(self, *arguments)
         resident.append(process.memory_info().rss)
-        cpu.append(time.process_time())
 
     monkeypatch.setattr(ResultFolder, "write", measured)
     options = [
@@ -66,5 +70,3 @@ def test_a_thousand_frames_on_the_command_line_hold_memory_flat(scene, tmp_path,
     assert not exit_.value.code
     assert len(resident) == 1000
     assert max(resident[50:]) <= 1.03 * resident[50]
-    per_frame = np.diff(cpu)
-    assert np.median(per_frame[-100:]) <= 1.15 * np.median(per_frame[:100])

@@ -23,6 +23,8 @@ FLAGS += " --disable-component-update --disable-sync"
 PICTURES = os.environ.get("GCVOS_SCREENSHOTS")
 PATIENCE = 300_000  # milliseconds
 
+pytestmark = pytest.mark.browser
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 if not CHROMIUM.exists():
     pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
