@@ -18,7 +18,6 @@ from gcvos_model.cli.cvat_shapes import (
     Shape,
     ShapeType,
     mask_to_shape,
-    shape_to_mask,
 )
 from gcvos_model.cli.cvat_target import CvatTarget, ServerError
 from gcvos_model.cli.cvat_tracks import DrawnObject, count_copies, data_requests, drawn_objects
@@ -174,12 +173,12 @@ def follow(
         For each object, frame number to its shape there (None: lost; also on `frame` itself, where it is
         drawn already, if the track goes on beyond it), and why it ended early, if it did.
     """
+    from gcvos_model.cli.cvat_objects import drawn_mask
     from gcvos_model.directions import propagate
-    from gcvos_model.prompts import box_to_mask
 
     start = source.numbers.index(frame)
     image = source.frame(start)
-    masks = {number: shape_to_mask(one.shape, image, box_to_mask) for number, one in enumerate(drawn, 1)}
+    masks = {number: drawn_mask(one.shape, image, network, short_side) for number, one in enumerate(drawn, 1)}
     found: list[Sightings] = [{frame: None} if direction == "both" else {} for _ in drawn]
     results = propagate(source, {start: masks}, model=network, direction=direction, short_side=short_side)  # type: ignore[arg-type]
     stopped = None

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gcvos_model.box_refinement import CERTAINTY, ROUNDS, boxes_to_masks, fill_box
 from gcvos_model.checkpoints import load_model
 from gcvos_model.evaluation.layouts import Benchmark, BenchmarkSequence, read_dataset
 from gcvos_model.evaluation.protocol import read_annotation
@@ -25,7 +26,7 @@ from gcvos_model.masks import Mask, object_masks, tight_box
 from gcvos_model.metrics import region_similarity
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.prompts import box_to_mask
-from gcvos_model.propagation import SHORT_SIDE, Propagator
+from gcvos_model.propagation import SHORT_SIDE
 from gcvos_model.video import Frame, open_source
 
 Box = Sequence[float]
@@ -37,74 +38,24 @@ MIN_PIXELS = 100
 """Of an object to be counted: the box of a smaller one is its mask."""
 
 
-def fill_box(frame: Frame, box: Box) -> Mask:
-    """The whole box (x1, y1, x2, y2)."""
-    mask = np.zeros(frame.shape[:2], bool)
-    left, top, right, bottom = (round(edge) for edge in box)
-    mask[top:bottom, left:right] = True
-    return mask
-
-
-def fill_ellipse(frame: Frame, box: Box) -> Mask:
-    """The ellipse that touches all sides of the box (x1, y1, x2, y2)."""
-    left, top, right, bottom = box
-    y, x = np.ogrid[: frame.shape[0], : frame.shape[1]]
-    across = (2 * (x + 0.5) - left - right) / max(right - left, 1)
-    along = (2 * (y + 0.5) - top - bottom) / max(bottom - top, 1)
-    mask: Mask = across**2 + along**2 <= 1
-    return mask if mask.any() else fill_box(frame, box)
-
-
-def refine(
-    frame: Frame,
-    box: Box,
-    *,
-    model: GCNetwork,
-    short_side: int,
-    first: FromBox,
-    certainty: float = 1.0,
-    rounds: int = 1,
-) -> Mask:
-    """Let the network find on a frame what a rough mask of the same frame shows it.
-
-    Args:
-        frame: uint8 RGB (H, W, 3).
-        box: x1, y1, x2, y2 in pixels; nothing outside belongs to the object.
-        model: From `load_model`.
-        short_side: Working resolution.
-        first: Makes the rough mask.
-        certainty: With which the rough mask goes into the memory, above 0.5.
-        rounds: How often the result takes the rough mask's place.
-
-    Returns:
-        Mask (H, W), never empty: where the network finds nothing, the rough mask.
-    """
-    inside = fill_box(frame, box)
-    mask = first(frame, box)
-    for _ in range(rounds):
-        propagator = Propagator(model, short_side=short_side)
-        propagator.annotate(frame, {1: mask.astype(np.float32) * certainty})
-        found = (propagator.step(frame).labels == 1) & inside
-        if not found.any():
-            break
-        mask = found
-    return mask
-
-
 def variants(model: GCNetwork, short_side: int = SHORT_SIDE) -> dict[str, FromBox]:
     """All ways that are compared, by name."""
-    refined = partial(refine, model=model, short_side=short_side)
-    return {
-        "filled box": fill_box,
-        "filled ellipse": fill_ellipse,
-        "GrabCut": box_to_mask,
-        "network from box": partial(refined, first=fill_box),
-        "network from soft box": partial(refined, first=fill_box, certainty=0.6),
-        "network from box, twice": partial(refined, first=fill_box, rounds=2),
-        "network from ellipse": partial(refined, first=fill_ellipse),
-        "network from ellipse, twice": partial(refined, first=fill_ellipse, rounds=2),
-        "network from GrabCut": partial(refined, first=box_to_mask),
-    }
+
+    def filled(frame: Frame, box: Box) -> Mask:
+        return fill_box(box, (frame.shape[0], frame.shape[1]))
+
+    def network(frame: Frame, box: Box, certainty: float, rounds: int) -> Mask:
+        return boxes_to_masks(model, frame, [box], short_side=short_side, certainty=certainty, rounds=rounds)[
+            0
+        ]
+
+    ways: dict[str, FromBox] = {"filled box": filled, "GrabCut": box_to_mask}
+    ways["network, full box"] = partial(network, certainty=1.0, rounds=1)
+    for certainty in (0.55, CERTAINTY, 0.65):
+        for rounds in (1, 2, ROUNDS, 5):
+            name = f"network, box at {certainty}, {rounds} rounds"
+            ways[name] = partial(network, certainty=certainty, rounds=rounds)
+    return ways
 
 
 def true_objects(sequence: BenchmarkSequence, every: int) -> Iterator[tuple[Frame, Mask]]:

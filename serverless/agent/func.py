@@ -16,10 +16,16 @@ import torch
 
 from gcvos_model import ObjectMemory, Propagator, load_model
 from gcvos_model.cli.cvat_frames import to_frame
-from gcvos_model.cli.cvat_objects import Track, continue_track, start_track, working_short_side
-from gcvos_model.cli.cvat_shapes import SHAPE_TYPES, Frame, PolygonStyle, Shape, shape_to_mask
+from gcvos_model.cli.cvat_objects import (
+    EncodingOnce,
+    Track,
+    continue_track,
+    drawn_mask,
+    start_track,
+    working_short_side,
+)
+from gcvos_model.cli.cvat_shapes import SHAPE_TYPES, Frame, PolygonStyle, Shape
 from gcvos_model.errors import InputError
-from gcvos_model.prompts import box_to_mask
 
 # cvat-cli loads this file without entering it into sys.modules, so annotations that are text, which dataclasses
 # look up there, would fail.
@@ -39,26 +45,6 @@ class EncodedImage:
 
     frame: Frame
     model: Any
-
-
-class EncodingOnce:
-    """A model that encodes the first image it is given, and then returns the same features.
-
-    The agent asks for one object at a time, and the query encoder is most of the work: it shall run once an
-    image.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self._model, self._features = model, None
-
-    def encode(self, pixels: Any) -> Any:
-        """Features of the image, whoever asks."""
-        if self._features is None:
-            self._features = self._model.encode(pixels)
-        return self._features
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
 
 
 class GlobalContextTracker:
@@ -85,12 +71,13 @@ class GlobalContextTracker:
     ) -> ObjectState:
         """Begin with a drawn shape."""
         frame = pp_image.frame
+        short_side = working_short_side(frame, self._short_side)
         drawn = Shape(shape.type, shape.points)
         try:
-            mask = shape_to_mask(drawn, frame, box_to_mask)
+            mask = drawn_mask(drawn, frame, pp_image.model, short_side)
         except InputError as error:
             raise cvataa.BadFunctionError(str(error)) from None
-        propagator = Propagator(pp_image.model, short_side=working_short_side(frame, self._short_side))
+        propagator = Propagator(pp_image.model, short_side=short_side)
         propagator.annotate(frame, {1: mask})
         return ObjectState(start_track(drawn, mask)[0], propagator.memories[1])
 

@@ -11,6 +11,7 @@ from cvat_sdk.masks import encode_mask
 from cvat_side import Refusal, ask, encode_image, mask_of, track
 
 from gcvos_model import Propagator
+from gcvos_model.box_refinement import boxes_to_masks
 
 
 def shapes_of(mask):
@@ -66,7 +67,7 @@ def test_objects_that_start_at_different_frames(function, clip):
     propagator.annotate(frames[0], {1: masks[0]})
     polygon = np.zeros((48, 64), bool)
     polygon[30:40, 40:60] = True
-    box = function.module.Tracker.__init__.__globals__["box_to_mask"](frames[1], third["points"])
+    (box,) = boxes_to_masks(function.tracker.model, frames[1], [third["points"]], short_side=32)
     propagator.annotate(frames[1], {2: polygon, 3: box})
     labels = propagator.step(frames[2]).labels
     assert np.array_equal(mask_of(shapes[0], (48, 64)), labels == 1)

@@ -15,12 +15,17 @@ from gcvos_function.states import TrackState, pack_state, unpack_state
 from gcvos_function.timings import Timings
 from gcvos_function.wire import Item, format_shape, parse_request
 from gcvos_model import Propagator
-from gcvos_model.cli.cvat_objects import continue_track, start_track, working_short_side
-from gcvos_model.cli.cvat_shapes import Frame, PolygonStyle, Shape, shape_to_mask
+from gcvos_model.cli.cvat_objects import (
+    EncodingOnce,
+    continue_track,
+    drawn_mask,
+    start_track,
+    working_short_side,
+)
+from gcvos_model.cli.cvat_shapes import Frame, PolygonStyle, Shape
 from gcvos_model.errors import InputError
 from gcvos_model.masks import Mask
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.prompts import box_to_mask
 
 
 class Tracker:
@@ -57,12 +62,16 @@ class Tracker:
         if not request.items:
             return answer
         drawn = {number: item.shape for number, item in enumerate(request.items, 1) if item.shape is not None}
+        model: Any = EncodingOnce(self.model)
+        short_side = working_short_side(frame, self.settings.short_side)
         with timings.measure("prompts"):
-            masks = {number: _drawn_mask(number, shape, frame) for number, shape in drawn.items()}
+            masks = {
+                number: _drawn_mask(number, shape, frame, model, short_side)
+                for number, shape in drawn.items()
+            }
         with timings.measure("network"):
             memories = {number: state.memory for number, state in states.items()}
-            short_side = working_short_side(frame, self.settings.short_side)
-            propagator = Propagator(self.model, short_side=short_side, memories=memories)
+            propagator = Propagator(model, short_side=short_side, memories=memories)
             result = propagator.annotate(frame, masks) if masks else propagator.step(frame)
         for number, item in enumerate(request.items, 1):
             with timings.measure("shapes"):
@@ -97,8 +106,8 @@ class Tracker:
         }
 
 
-def _drawn_mask(number: int, shape: Shape, frame: Frame) -> Mask:
+def _drawn_mask(number: int, shape: Shape, frame: Frame, model: Any, short_side: int) -> Mask:
     try:
-        return shape_to_mask(shape, frame, box_to_mask)
+        return drawn_mask(shape, frame, model, short_side)
     except InputError as error:
         raise RequestError(f"shapes[{number - 1}]: {error}") from None
