@@ -34,7 +34,8 @@ def key_maps(
     working = working_size(frame.shape[:2], short_side)
     features = model.encode(frame_pixels(frame, working, model))
     masks = coarse_mask(mask, working)[None].to(features.f16)
-    return model.memory.keys(model.memory_encoder(features.pixels, features.f16, masks))[0].cpu().numpy()
+    alone = torch.cat([masks, torch.zeros_like(masks)], dim=1)  # no other objects
+    return model.memory.keys(model.memory_encoder(features.pixels, features.f16, alone))[0].cpu().numpy()
 
 
 def most_focused(maps: NDArray[np.float32], count: int) -> list[int]:

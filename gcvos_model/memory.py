@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gcvos_model.errors import StateError
 
-MASK_SIDE = 128  # the previous mask is kept as 128 x 128 bytes, whatever the image's size
+MASK_SIDE = 120  # the previous mask is kept as 120 x 120 bytes, whatever the image's size
 
 _MAGIC = b"GCVOS"
-_VERSION = 1
+_VERSION = 2
 # magic, version, has annotated context, C_N, C_M, frames, annotated frames, image height, image width, model digest
 _HEADER = struct.Struct("<5sBBHHIIII32s")
 _CHECKSUM = 16  # bytes of the SHA-256 over everything before them
@@ -30,9 +30,9 @@ class ObjectMemory:
     frames: int  # t of equation 2: how many frames the context stands for
     annotated: (
         Tensor | None
-    )  # (C_N, C_M) float32: the mean context of the annotated frames; a correction restarts there
+    )  # (C_N, C_M) float16, since it hardly ever changes: the mean context of the annotated frames
     annotated_frames: int
-    mask: Tensor  # (128, 128) uint8: the soft mask on the last frame, 255 times its probability
+    mask: Tensor  # (120, 120) uint8: the soft mask on the last frame, 255 times its probability
     size: tuple[int, int]  # (H, W) of the last frame
     digest: str  # of the model, 64 hex digits
 
@@ -62,9 +62,9 @@ class ObjectMemory:
             *self.size,
             bytes.fromhex(self.digest),
         )
-        parts = [header, _pack(self.context)]
+        parts = [header, _pack(self.context, "<f4")]
         if annotated is not None:
-            parts.append(_pack(annotated))
+            parts.append(_pack(annotated, "<f2"))
         parts.append(self.mask.cpu().numpy().tobytes())
         body = b"".join(parts)
         return body + _checksum(body)
@@ -100,12 +100,12 @@ class ObjectMemory:
                 "annotate the object anew, or load that model"
             )
         count, at = rows * columns, _HEADER.size
-        if len(body) != at + 4 * count * (1 + apart) + MASK_SIDE**2:
+        if len(body) != at + (4 + 2 * apart) * count + MASK_SIDE**2:
             raise StateError(
                 f"the object memory has {len(packed)} bytes, which its header does not account for"
             )
-        context = _unpack(body, at, (rows, columns))
-        annotated = _unpack(body, at + 4 * count, (rows, columns)) if apart else None
+        context = _unpack(body, at, (rows, columns), "<f4")
+        annotated = _unpack(body, at + 4 * count, (rows, columns), "<f2") if apart else None
         if not (context.isfinite().all() and (annotated is None or annotated.isfinite().all())):
             raise StateError("the object memory holds numbers that are not finite: annotate the object anew")
         mask = np.frombuffer(body, np.uint8, MASK_SIDE**2, len(body) - MASK_SIDE**2).copy()
@@ -120,12 +120,13 @@ class ObjectMemory:
         )
 
 
-def _pack(context: Tensor) -> bytes:
-    return context.detach().cpu().numpy().astype("<f4").tobytes()
+def _pack(context: Tensor, dtype: str) -> bytes:
+    return context.detach().cpu().numpy().astype(dtype).tobytes()
 
 
-def _unpack(body: bytes, at: int, shape: tuple[int, int]) -> Tensor:
-    numbers = np.frombuffer(body, "<f4", shape[0] * shape[1], at).astype(np.float32)
+def _unpack(body: bytes, at: int, shape: tuple[int, int], dtype: str) -> Tensor:
+    numbers = np.frombuffer(body, dtype, shape[0] * shape[1], at)
+    numbers = numbers.astype(numbers.dtype.newbyteorder("="))
     return torch.from_numpy(numbers).view(shape)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from gcvos_model.errors import InputError, StateError
 from gcvos_model.memory import MASK_SIDE, ObjectMemory
 from gcvos_model.network.config import MASK_STRIDE, STRIDE
-from gcvos_model.network.network import Features, GCNetwork, merge
+from gcvos_model.network.network import Features, GCNetwork, merge, with_others
 from gcvos_model.results import FrameResult, ObjectResult, Probabilities, confidence, merged_labels
 from gcvos_model.search import search_region
 
@@ -125,16 +125,17 @@ class Propagator:
         if not ids:
             return features.skip4.new_zeros((0, 1, *size))
         logits = features.q.new_empty((len(ids), 1, *size))
+        kept = torch.stack([self.memories[i].mask for i in ids])[:, None].to(features.q.device)
+        previous = with_others(
+            F.interpolate(kept.float() / 255, size=size, mode="bilinear", align_corners=False)
+        )
         for group in self._alike(ids):
             memories = [self.memories[ids[k]] for k in group]
             reads = [torch.stack([m.context.to(features.q.device) for m in memories])]
             if self.model.config.annotated_apart:
                 reads.insert(0, torch.stack([_annotated(m).to(features.q.device) for m in memories]))
-            kept = torch.stack([m.mask for m in memories])[:, None].to(features.q.device)
-            previous = F.interpolate(kept.float() / 255, size=size, mode="bilinear", align_corners=False)
-            logits[group] = self.model.segment(features, reads, previous).masked_fill(
-                _elsewhere(previous), NOWHERE
-            )
+            segmented = self.model.segment(features, reads, previous[group])
+            logits[group] = segmented.masked_fill(_elsewhere(previous[group]), NOWHERE)
         p = merge(logits)
         for mask in given.values():
             p = p * (1 - mask)
@@ -158,7 +159,7 @@ class Propagator:
         """Equations 1 and 2 for every object that was seen on this frame."""
         masks = torch.cat([p, *(mask[None] for mask in given.values())])
         kept = quantize(masks)
-        contexts = self.model.context(features, masks)
+        contexts = self.model.context(features, with_others(masks))
         lost = (p.flatten(1).amax(1) <= LOST_BELOW).tolist() if len(predicted) else []
         for k, object_id in enumerate([*predicted, *given]):
             memory, context = self.memories.get(object_id), contexts[k]
@@ -178,11 +179,11 @@ class Propagator:
         frames = 1
         if memory is not None and memory.annotated is not None:
             frames = memory.annotated_frames + 1
-            context = self.model.memory.update(memory.annotated.to(context.device), context, frames)
+            context = self.model.memory.update(memory.annotated.to(context), context, frames)
         return ObjectMemory(
             context=context,
             frames=frames,
-            annotated=context,
+            annotated=context.half(),
             annotated_frames=frames,
             mask=mask,
             size=size,
@@ -279,4 +280,4 @@ def _annotated(memory: ObjectMemory) -> Tensor:
         raise StateError(
             "the memory was packed without its annotated frames' context, which this model reads"
         )
-    return memory.annotated
+    return memory.annotated.float()

@@ -32,6 +32,10 @@ class GCConfig:
     compressed_channels: int = 256  # at stride 16, what the decoder starts from
     decoder_channels: tuple[int, int] = (256, 256)  # at strides 8 and 4
     skip_blocks: bool = True  # a residual block on each skip connection, as the paper's decoder has
+    completion_dilation: int = (
+        0  # of a second residual block at stride 16: it ties together the parts of an object
+    )
+    # that is larger than a convolution sees; 0: no such block
     normalization: Normalization = "softmax"  # of keys and queries: see `context.py`
     previous_mask_channels: int = 0  # of the cue made of the previous frame's mask; 0: no such cue
     annotated_apart: bool = False  # the context of the annotated frames is read beside the running mean
@@ -60,11 +64,12 @@ LITE = GCConfig(
     shared_trunk=True,
     memory_channels=160,
     key_channels=64,
-    value_channels=128,
+    value_channels=192,
     local_channels=0,
     compressed_channels=128,
     decoder_channels=(64, 32),
     skip_blocks=False,
+    completion_dilation=4,
     previous_mask_channels=32,
     annotated_apart=True,
 )
@@ -80,6 +85,7 @@ TINY = GCConfig(
     compressed_channels=32,
     decoder_channels=(16, 16),
     skip_blocks=False,
+    completion_dilation=2,
     previous_mask_channels=8,
     annotated_apart=True,
 )

@@ -37,16 +37,17 @@ class Refine(nn.Module):
 class Decoder(nn.Module):
     """Two stages of refinement and the mask's log-odds at stride 4."""
 
-    def __init__(self, in_channels: int, channels: tuple[int, int]) -> None:
+    def __init__(self, in_channels: int, channels: tuple[int, int], completion_dilation: int) -> None:
         super().__init__()
         self.block = ResBlock(in_channels)
+        self.completion = ResBlock(in_channels, completion_dilation) if completion_dilation else nn.Identity()
         self.refine8 = Refine(in_channels, channels[0])
         self.refine4 = Refine(channels[0], channels[1])
         self.predict = nn.Conv2d(channels[1], 1, 3, padding=1)
 
     def forward(self, x: Tensor, skip8: Tensor, skip4: Tensor) -> Tensor:
         """Compressed features `(K, in_channels, H/16, W/16)` and skips to log-odds `(K, 1, H/4, W/4)`, float32."""
-        x = self.block(x)
+        x = self.completion(self.block(x))
         x = self.refine8(x, skip8)
         x = self.refine4(x, skip4)
         return self.predict(F.relu(x)).float()

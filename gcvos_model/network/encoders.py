@@ -16,6 +16,9 @@ from gcvos_model.network.vision import import_torchvision
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MASK_PLANES = (
+    2  # the object's mask, and the other objects' together: what tells it from those that look like it
+)
 
 
 class Scales(NamedTuple):
@@ -86,10 +89,10 @@ def fold_batch_norm(resnet: Any) -> None:
 class ResBlock(nn.Module):
     """Pre-activation residual block with two 3x3 convolutions: `(B, C, h, w)` to the same shape."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Residual block without normalisation, as in STM's decoder."""
@@ -110,27 +113,27 @@ class MemoryEncoder(nn.Module):
         Args:
             pixels: normalised frames, `(1 or B, 3, H, W)`.
             f16: unused here.
-            masks: soft masks in [0, 1], `(B, 1, H/4, W/4)`.
+            masks: soft masks in [0, 1], `(B, 2, H/4, W/4)`: the object's, and the other objects', unused here.
 
         Returns:
             `(B, out_channels, H/16, W/16)`.
         """
-        full = F.interpolate(masks, size=pixels.shape[-2:], mode="bilinear", align_corners=False)
+        full = F.interpolate(masks[:, :1], size=pixels.shape[-2:], mode="bilinear", align_corners=False)
         frames = pixels.expand(masks.shape[0], -1, -1, -1)
         return self.trunk(torch.cat([frames, full], dim=1)).f16
 
 
 class SharedMemoryEncoder(nn.Module):
-    """gcvos-lite's: the query's own res4 features, joined with the mask at stride 16.
+    """gcvos-lite's: the query's own res4 features, joined with the masks at stride 16.
 
     A convolution over joined inputs is the sum of convolutions over each, so the frame's part is computed once for
-    any number of objects. A cell of stride 16 sees its 16 mask values at stride 4 as channels.
+    any number of objects. A cell of stride 16 sees the 16 values of each mask at stride 4 as channels.
     """
 
     def __init__(self, trunk: Trunk, out_channels: int) -> None:
         super().__init__()
         self.from_frame = nn.Conv2d(scale_channels(trunk)[2], out_channels, 3, padding=1)
-        self.from_mask = nn.Conv2d(16, out_channels, 3, padding=1, bias=False)
+        self.from_mask = nn.Conv2d(MASK_PLANES * 16, out_channels, 3, padding=1, bias=False)
         self.block = ResBlock(out_channels)
         self.out_channels = out_channels
 

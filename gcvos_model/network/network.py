@@ -13,6 +13,7 @@ from gcvos_model.network.decoder import Decoder, Skip
 from gcvos_model.network.encoders import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    MASK_PLANES,
     MemoryEncoder,
     ResNetTrunk,
     SharedMemoryEncoder,
@@ -65,14 +66,14 @@ class GCNetwork(nn.Module):
         )
         self.compress_local = nn.Conv2d(config.local_channels or c16, compressed, 3, padding=1)
         cue = config.previous_mask_channels
-        self.cue = nn.Conv2d(16, cue, 3, padding=1) if cue else None
+        self.cue = nn.Conv2d(MASK_PLANES * 16, cue, 3, padding=1) if cue else None
         self.compress = nn.Conv2d(
             config.reads * config.value_channels + cue, compressed, 3, padding=1, bias=False
         )
         wide, slim = config.decoder_channels
         self.skip8 = Skip(c8, wide, config.skip_blocks)
         self.skip4 = Skip(c4, slim, config.skip_blocks)
-        self.decoder = Decoder(compressed, config.decoder_channels)
+        self.decoder = Decoder(compressed, config.decoder_channels, config.completion_dilation)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -106,12 +107,13 @@ class GCNetwork(nn.Module):
 
         Args:
             features: of the frame (B = 1 or K).
-            masks: soft masks in [0, 1], `(K, 1, H/4, W/4)`.
+            masks: soft masks in [0, 1], `(K, 2, H/4, W/4)`: each object's, and the other objects' together
+                (`with_others`); without the second plane, `(K, 1, H/4, W/4)`, there are no others.
 
         Returns:
             Each object's context of this frame, `(K, C_N, C_M)`, float32.
         """
-        masks = masks.to(features.f16.dtype)
+        masks = _two_planes(masks).to(features.f16.dtype)
         return self.memory.context(self.memory_encoder(features.pixels, features.f16, masks))
 
     def segment(self, features: Features, memories: Sequence[Tensor], previous: Tensor) -> Tensor:
@@ -121,8 +123,8 @@ class GCNetwork(nn.Module):
             features: of the frame to segment (B = 1 or K).
             memories: what is read for each object: its context G `(K, C_N, C_M)`, and before it, with
                 `config.annotated_apart`, the context of its annotated frames.
-            previous: each object's soft mask on the frame before, `(K, 1, H/4, W/4)`; without
-                `config.previous_mask_channels` it is not looked at.
+            previous: the masks on the frame before, one or two planes as in `context`; without
+                `config.previous_mask_channels` they are not looked at.
 
         Returns:
             Log-odds of each object's mask by itself, `(K, 1, H/4, W/4)`, float32.
@@ -133,10 +135,16 @@ class GCNetwork(nn.Module):
         )  # (K, N, reads * C_M)
         joined = read.transpose(1, 2).unflatten(2, (height, width)).to(features.f16.dtype)
         if self.cue is not None:
-            cue = F.relu(self.cue(F.pixel_unshuffle(previous.to(joined.dtype), 4)))
+            cue = F.relu(self.cue(F.pixel_unshuffle(_two_planes(previous).to(joined.dtype), 4)))
             joined = torch.cat([joined, cue], dim=1)
         compressed = features.local + self.compress(joined)
         return self.decoder(compressed, features.skip8, features.skip4)
+
+
+def with_others(masks: Tensor) -> Tensor:
+    """Join each object's mask with the other objects': soft masks of one frame `(K, 1, h, w)` to `(K, 2, h, w)`."""
+    others = (masks.sum(dim=0, keepdim=True) - masks).clamp(0, 1)
+    return torch.cat([masks, others], dim=1)
 
 
 def merge(logits: Tensor) -> Tensor:
@@ -152,3 +160,7 @@ def merge(logits: Tensor) -> Tensor:
     """
     background = torch.zeros_like(logits[:1])
     return torch.cat([background, logits]).softmax(dim=0)[1:]
+
+
+def _two_planes(masks: Tensor) -> Tensor:
+    return masks if masks.shape[1] == MASK_PLANES else F.pad(masks, (0, 0, 0, 0, 0, 1))

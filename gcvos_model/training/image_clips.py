@@ -5,13 +5,15 @@ moves by itself, with distractors (often of the same kind) behind or before it a
 real video has and a warped image lacks.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gcvos_model.training.appearance import apply_table, jitter_table, vary_frames
+from gcvos_model.training.clip import Clip, clip_of, without_second
 from gcvos_model.training.datasets import TrainingData, read_index_mask, read_rgb
 from gcvos_model.training.warps import MotionConfig, affine, path_of_maps, remap
 
@@ -19,40 +21,39 @@ Image = NDArray[np.uint8]
 OBJECT_MOTION = MotionConfig()
 SCENE_MOTION = MotionConfig(rotation=6, log_scale=0.08, shift=0.08, shear=0.03, deformation=0.01)
 OCCLUDER_MOTION = MotionConfig(shift=0.3, deformation=0.02)
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Frames `(T, S, S, 3)` uint8 RGB and the object's masks `(T, S, S)`, 0 or 255 with soft edges."""
-
-    frames: Image
-    masks: Image
+PACE = (0.25, 1.25)  # of an object's motion: it is slow in some clips and fast in others
+WARPED_SHARE = 0.4  # of clips; the others are layered
+GAP_SHARE = 0.35  # of clips whose second frame is left out
+KNOWN_SHARE = 0.6  # of other objects that are tracked too
+DISTRACTORS = (0.4, 0.4, 0.2)  # chances of none, one and two of them in a layered clip
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Something cut out: its image, its mask (0 or 255), its sampling map in each frame, its own colours."""
+    """Something cut out: its image, its mask (0 or 255), its sampling map in each frame, its own colours.
+
+    `known`: it is an object that is tracked too, and not just something that is there.
+    """
 
     image: Image
     mask: Image
     maps: list[NDArray[np.float32]]
     table: NDArray[np.uint8] | None = None
+    known: bool = False
 
 
 def image_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
     """A random clip of `frames` frames of `size` x `size` pixels; its first mask is never empty."""
+    gap = rng.random() < GAP_SHARE
+    make = warped_clip if rng.random() < WARPED_SHARE else layered_clip
     while True:
-        clip = (
-            warped_clip(rng, data, size, frames)
-            if rng.random() < 0.45
-            else layered_clip(rng, data, size, frames)
-        )
+        clip = make(rng, data, size, frames + gap)
         if (clip.masks[0] > 127).mean() > 0.005:
-            return clip
+            return without_second(clip) if gap else clip
 
 
-def random_object(rng: np.random.Generator, data: TrainingData) -> tuple[Image, Image]:
-    """An image and the mask (0 or 255) of one of its objects that covers 0.5% to 90% of it."""
+def random_object(rng: np.random.Generator, data: TrainingData) -> tuple[Image, Image, Image]:
+    """An image, the mask (0 or 255) of one of its objects that covers 0.5% to 90% of it, and the other objects' mask."""
     while True:
         pair = data.images[rng.choice(len(data.images), p=data.image_weights)]
         labels = read_index_mask(pair.mask)
@@ -62,9 +63,11 @@ def random_object(rng: np.random.Generator, data: TrainingData) -> tuple[Image, 
         mask = ((labels == rng.choice(ids)) * np.uint8(255)).astype(np.uint8)
         if 0.005 < (mask > 0).mean() < 0.9:
             image = read_rgb(pair.image)
+            others = ((labels > 0) * np.uint8(255) - mask).astype(np.uint8)
+            both = np.stack([mask, others], axis=-1)
             if mask.shape != image.shape[:2]:
-                mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-            return image, mask
+                both = cv2.resize(both, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            return image, both[..., 0].copy(), both[..., 1].copy()
 
 
 def bounds(mask: Image) -> tuple[NDArray[np.float64], float]:
@@ -87,42 +90,56 @@ def place(
 
 def warped_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
     """The paper's: one image, moved and bent as a whole."""
-    image, mask = random_object(rng, data)
+    image, mask, others = random_object(rng, data)
+    others = others if rng.random() < KNOWN_SHARE else np.zeros_like(others)
     centre, extent = bounds(mask)
     shorter = min(mask.shape)
     pixels = np.clip(extent / rng.uniform(0.25, 0.95), 0.45 * shorter, 1.1 * shorter)
-    maps = path_of_maps(rng, place(rng, centre, pixels, 0.2, size), size, frames, OBJECT_MOTION)
-    return Clip(
+    motion = OBJECT_MOTION.scaled(rng.uniform(*PACE))
+    maps = path_of_maps(rng, place(rng, centre, pixels, 0.2, size), size, frames, motion)
+    return clip_of(
         frames=np.stack(vary_frames(rng, [remap(image, m) for m in maps])),
         masks=np.stack([remap(mask, m) for m in maps]),
+        others=np.stack([remap(others, m) for m in maps]),
     )
 
 
 def layered_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
     """An object over another scene, with things behind it and in front of it."""
-    target = object_layer(rng, *random_object(rng, data), size, frames, OBJECT_MOTION, spread=0.3)
-    behind: list[Layer] = []
-    before: list[Layer] = []
-    if rng.random() < 0.5:
+    motion = OBJECT_MOTION.scaled(rng.uniform(*PACE))
+    target = object_layer(rng, *random_object(rng, data)[:2], size, frames, motion, spread=0.3)
+    layers = [target]
+    for _ in range(rng.choice(3, p=DISTRACTORS)):
         twin = rng.random() < 0.5  # the same object again, in other colours as often as not
-        source = (target.image, target.mask) if twin else random_object(rng, data)
-        other = object_layer(rng, *source, size, frames, OBJECT_MOTION, spread=0.45)
-        (behind if rng.random() < 0.6 else before).append(other)
+        source = (target.image, target.mask) if twin else random_object(rng, data)[:2]
+        distractor = object_layer(rng, *source, size, frames, motion, spread=0.45)
+        distractor = replace(distractor, known=rng.random() < KNOWN_SHARE)
+        layers.insert(0 if rng.random() < 0.6 else len(layers), distractor)
     if data.silhouettes and data.textures and rng.random() < 0.35:
-        before.append(occluder_layer(rng, data, size, frames))
-    scene = scene_frames(rng, data, size, frames)
-    composed, masks = [], []
-    for t in range(frames):
-        canvas = scene[t]
-        for layer in behind:
-            canvas, _ = paste(canvas, layer, t)
-        canvas, visible = paste(canvas, target, t)
-        for layer in before:
-            canvas, cover = paste(canvas, layer, t)
-            visible = visible * (1 - cover)
-        composed.append(canvas.astype(np.uint8))
-        masks.append((visible * 255).astype(np.uint8))
-    return Clip(frames=np.stack(vary_frames(rng, composed)), masks=np.stack(masks))
+        layers.append(occluder_layer(rng, data, size, frames))
+    composed, masks, others = [], [], []
+    for t, canvas in enumerate(scene_frames(rng, data, size, frames)):
+        frame, mask, other = compose(canvas, layers, target, t)
+        composed.append(frame)
+        masks.append(mask)
+        others.append(other)
+    return clip_of(np.stack(vary_frames(rng, composed)), np.stack(masks), np.stack(others))
+
+
+def compose(
+    canvas: NDArray[np.float32], layers: Sequence[Layer], target: Layer, t: int
+) -> tuple[Image, Image, Image]:
+    """Frame t of the layers over each other, first one first: RGB, and the visible target's and known others' masks."""
+    mask = np.zeros(canvas.shape[:2], np.float32)
+    others = mask
+    for layer in layers:
+        canvas, cover = paste(canvas, layer, t)
+        mask, others = mask * (1 - cover), others * (1 - cover)
+        if layer is target:
+            mask = cover
+        elif layer.known:
+            others = others + cover
+    return canvas.astype(np.uint8), (mask * 255).astype(np.uint8), (others * 255).astype(np.uint8)
 
 
 def object_layer(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from gcvos_model.errors import InputError
 from gcvos_model.network.config import GCConfig
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.training.datasets import TrainingData
+from gcvos_model.training.first_masks import sloppy_clip
 from gcvos_model.training.image_clips import image_clip
 from gcvos_model.training.losses import clip_loss
 from gcvos_model.training.unroll import ClipModel
@@ -38,6 +39,7 @@ class TrainConfig:
     frames: int = 3
     batch: int = 4
     video_share: float = 0.0  # of clips from real video
+    sloppy_share: float = 0.15  # of clips whose first mask is as an annotator makes it
     learning_rate: float = 3e-4
     trunk_factor: float = 0.1
     weight_decay: float = 1e-4
@@ -61,8 +63,18 @@ STAGES = {
 }
 
 
-class Clips(Dataset[tuple[Tensor, Tensor]]):
-    """Clip number i, the same for the same seed whoever asks: frames `(T, 3, S, S)` and masks `(T, 1, S, S)`, uint8."""
+class Batch(NamedTuple):
+    """Clips as tensors, uint8 as they are loaded: the fields of `Clip` with channels."""
+
+    frames: Tensor  # (B, T, 3, S, S)
+    masks: Tensor  # (B, T, 1, S, S)
+    others: Tensor  # (B, T, 1, S, S)
+    first: Tensor  # (B, 1, S, S)
+    before: Tensor  # (B, 2, S, S)
+
+
+class Clips(Dataset[Batch]):
+    """Clip number i, the same for the same seed whoever asks, without the batch axis."""
 
     def __init__(self, data: TrainingData, config: TrainConfig, first: int) -> None:
         self.data, self.config, self.first = data, config, first
@@ -70,12 +82,19 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return 1 << 30  # the budget ends the training, not the data
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Batch:
         rng = np.random.default_rng((self.config.seed, self.first + index))
         make = video_clip if self.data.videos and rng.random() < self.config.video_share else image_clip
         clip = make(rng, self.data, self.config.size, self.config.frames)
-        frames = torch.from_numpy(np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2)))
-        return frames, torch.from_numpy(clip.masks)[:, None]
+        if rng.random() < self.config.sloppy_share:
+            clip = sloppy_clip(rng, clip)
+        return Batch(
+            frames=torch.from_numpy(np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2))),
+            masks=torch.from_numpy(clip.masks)[:, None],
+            others=torch.from_numpy(clip.others)[:, None],
+            first=torch.from_numpy(clip.first)[None],
+            before=torch.from_numpy(clip.before),
+        )
 
 
 def train_stage(
@@ -115,7 +134,7 @@ def train_stage(
     )
     started = checked = time.monotonic()
     best = -1.0
-    batches: Iterator[list[Tensor]] = iter(loader)
+    batches: Iterator[Batch] = iter(loader)
     losses: list[float] = []
     step = 0
     with (run / "log.csv").open("a", newline="") as file:
@@ -134,8 +153,8 @@ def train_stage(
             if ended:
                 return run / "best.safetensors"
             set_learning_rate(optimizer, config, step, done)
-            frames, masks = fabric.to_device(next(batches))
-            loss = train_step(fabric, model, optimizer, config, frames.float() / 255, masks.float() / 255)
+            batch = Batch(*(fabric.to_device(tensor).float() / 255 for tensor in next(batches)))
+            loss = train_step(fabric, model, optimizer, config, batch)
             step += 1
             losses.append(loss)
             update_average(average, network, min(config.ema, (1 + step) / (10 + step)))
@@ -145,13 +164,11 @@ def train_stage(
                 file.flush()
 
 
-def train_step(
-    fabric: Fabric, model: Any, optimizer: Any, config: TrainConfig, frames: Tensor, masks: Tensor
-) -> float:
-    """One step on a batch: frames `(B, T, 3, S, S)` and masks `(B, T, 1, S, S)` in [0, 1]; returns the loss."""
+def train_step(fabric: Fabric, model: Any, optimizer: Any, config: TrainConfig, batch: Batch) -> float:
+    """One step on a batch, everything in [0, 1]; returns the loss."""
     model.train()
-    logits = model(frames, masks[:, 0])
-    loss = clip_loss(logits.flatten(0, 1), masks[:, 1:].flatten(0, 1))
+    logits = model(batch.frames, batch.first, batch.others, batch.before)
+    loss = clip_loss(logits.flatten(0, 1), batch.masks[:, 1:].flatten(0, 1))
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss)
     fabric.clip_gradients(model, optimizer, max_norm=config.clip_norm)

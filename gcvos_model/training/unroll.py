@@ -18,12 +18,15 @@ class ClipModel(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, frames: Tensor, first_masks: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, first: Tensor, others: Tensor, before: Tensor) -> Tensor:
         """Segment frames 2..T from the first frame's mask; the soft masks are fed back (section 3.3).
 
         Args:
             frames: RGB in [0, 1], `(B, T, 3, H, W)`.
-            first_masks: in [0, 1], `(B, 1, H, W)`.
+            first: the object's mask on the first frame, in [0, 1], `(B, 1, H, W)`.
+            others: the other tracked objects' masks on each frame, `(B, T, 1, H, W)`: true ones, damaged as the
+                object's own are, stand in for what would be predicted of them.
+            before: the object's and the others' masks on the frame before the second, `(B, 2, H, W)`.
 
         Returns:
             Log-odds at full size, `(B, T - 1, 1, H, W)`, float32.
@@ -33,26 +36,29 @@ class ClipModel(nn.Module):
         per_frame = [
             Features(*(f.unflatten(0, (batch, length))[:, t] for f in features)) for t in range(length)
         ]
-        first = F.avg_pool2d(first_masks, MASK_STRIDE)
-        annotated = context = network.context(per_frame[0], first)
-        previous = self.feed_back(first)
+        around = F.avg_pool2d(others.flatten(0, 1), MASK_STRIDE).unflatten(0, (batch, length))
+        annotated = context = network.context(
+            per_frame[0], torch.cat([F.avg_pool2d(first, MASK_STRIDE), around[:, 0]], dim=1)
+        )
+        fed_back = self.feed_back(*F.avg_pool2d(before, MASK_STRIDE).split(1, dim=1))
         outputs = []
         for t in range(1, length):
             memories = [annotated, context] if network.config.annotated_apart else [context]
-            logits = network.segment(per_frame[t], memories, previous)
+            logits = network.segment(per_frame[t], memories, fed_back)
             outputs.append(logits)
-            previous = self.feed_back(logits.sigmoid())
+            fed_back = self.feed_back(logits.sigmoid(), around[:, t])
             if t + 1 < length:
-                context = network.memory.update(context, network.context(per_frame[t], previous), t + 1)
+                context = network.memory.update(context, network.context(per_frame[t], fed_back), t + 1)
         stacked = torch.stack(outputs, dim=1)
         full = F.interpolate(
             stacked.flatten(0, 1), scale_factor=MASK_STRIDE, mode="bilinear", align_corners=False
         )
         return full.unflatten(0, (batch, length - 1))
 
-    def feed_back(self, masks: Tensor) -> Tensor:
-        """Masks as the next frame gets them: as they are, but damaged in training."""
-        return damage(masks) if self.training else masks
+    def feed_back(self, masks: Tensor, others: Tensor) -> Tensor:
+        """The two planes that the next frame gets, `(B, 2, h, w)`: as they are, but damaged in training."""
+        planes = (damage(masks), damage(others)) if self.training else (masks, others)
+        return torch.cat(planes, dim=1)
 
 
 def damage(masks: Tensor) -> Tensor:

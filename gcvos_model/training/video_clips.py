@@ -1,27 +1,33 @@
 """Stage 2: clips of real video (section 3.3, 'Fine-tuning on videos')."""
 
-import cv2
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from gcvos_model.training.appearance import apply_table, jitter_table
+from gcvos_model.training.clip import Clip, clip_of, without_second
 from gcvos_model.training.datasets import TrainingData, read_index_mask, read_rgb
-from gcvos_model.training.image_clips import Clip, bounds
+from gcvos_model.training.image_clips import KNOWN_SHARE, Image, bounds
 from gcvos_model.training.warps import affine, remap
 
 MAX_GAP = 3  # section 3.3: the sampling interval is drawn from [1, 3]
+FAR_SHARE = 0.4  # of clips whose annotated frame may be any of the sequence
 
 
 def video_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
-    """Frames of one sequence in order (or all backwards), seen through one crop around one object."""
+    """Frames of one sequence in order (or all backwards), seen through one crop.
+
+    In a share of the clips the annotated frame is any of the sequence, however far from the others.
+    """
     while True:
         sequence = data.videos[rng.integers(len(data.videos))]
-        gaps = rng.integers(1, MAX_GAP + 1, frames - 1)
-        steps = np.concatenate([[0], np.cumsum(gaps)])
-        if steps[-1] >= len(sequence.frames):
+        far = rng.random() < FAR_SHARE
+        chosen = chosen_frames(rng, len(sequence.frames), frames + far)
+        if chosen is None:
             continue
-        chosen = rng.integers(len(sequence.frames) - steps[-1]) + steps
-        if rng.random() < 0.5:
-            chosen = chosen[::-1]
+        if far:
+            chosen[0] = rng.integers(len(sequence.frames))
         labels = [read_index_mask(sequence.masks[i]) for i in chosen]
         ids = [i for i in np.unique(labels[0]) if i]
         if not ids:
@@ -30,16 +36,38 @@ def video_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: 
         masks = [((label == wanted) * np.uint8(255)).astype(np.uint8) for label in labels]
         if masks[0].mean() < 0.25:  # under a thousandth of the frame
             continue
-        images = [read_rgb(sequence.frames[i]) for i in chosen]
-        return crop_clip(rng, images, masks, size)
+        known = rng.random() < KNOWN_SHARE
+        others = [
+            ((label > 0) * known * np.uint8(255) - mask * known).astype(np.uint8)
+            for label, mask in zip(labels, masks, strict=True)
+        ]
+        clip = crop_clip(rng, [read_rgb(sequence.frames[i]) for i in chosen], masks, others, size)
+        if (clip.masks[0] > 127).any():
+            return without_second(clip) if far else clip
 
 
-def crop_clip(rng: np.random.Generator, images: list[np.ndarray], masks: list[np.ndarray], size: int) -> Clip:
-    """One random square window (zoom, small turn, flip) for all frames, around where the object is at first."""
+def chosen_frames(rng: np.random.Generator, length: int, frames: int) -> NDArray[np.int64] | None:
+    """Indices of `frames` frames of a sequence of `length`, in order or all backwards; None where they do not fit."""
+    steps = np.concatenate([[0], np.cumsum(rng.integers(1, MAX_GAP + 1, frames - 1))])
+    if steps[-1] >= length:
+        return None
+    chosen = rng.integers(length - steps[-1]) + steps
+    return chosen[::-1].copy() if rng.random() < 0.5 else chosen
+
+
+def crop_clip(
+    rng: np.random.Generator,
+    images: Sequence[Image],
+    masks: Sequence[Image],
+    others: Sequence[Image],
+    size: int,
+) -> Clip:
+    """One random square window (zoom, small turn, flip) for all frames, around where the object is on one of them."""
     height, width = masks[0].shape
-    centre, extent = bounds(masks[0])
+    there = [mask for mask in masks if mask.any()]
+    centre, extent = bounds(there[rng.integers(len(there))])
     shorter = min(height, width)
-    pixels = np.clip(extent / rng.uniform(0.35, 0.9), shorter / rng.uniform(1.2, 1.8), shorter)
+    pixels = np.clip(extent / rng.uniform(0.25, 0.9), shorter / rng.uniform(1.2, 2.0), shorter)
     centre = centre + rng.uniform(-0.2, 0.2, 2) * pixels
     half = pixels / 2  # the window stays inside the frame: real video has no reflected borders
     centre = np.clip(centre, [half, half], [width - half, height - half])
@@ -49,7 +77,8 @@ def crop_clip(rng: np.random.Generator, images: list[np.ndarray], masks: list[np
     grid = np.stack([*np.meshgrid(axis, axis)], axis=-1)
     positions = (grid @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
     table = jitter_table(rng, 0.2)
-    return Clip(
+    return clip_of(
         frames=np.stack([apply_table(remap(image, positions), table) for image in images]),
-        masks=np.stack([remap(mask, positions, cv2.BORDER_REFLECT_101) for mask in masks]),
+        masks=np.stack([remap(mask, positions) for mask in masks]),
+        others=np.stack([remap(mask, positions) for mask in others]),
     )

@@ -1,6 +1,6 @@
 """Random motion of one layer of a clip: an affine path, plus a smooth deformation that stands in for thin plates."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
@@ -18,6 +18,10 @@ class MotionConfig:
     shift: float = 0.12  # of the clip's side
     shear: float = 0.08
     deformation: float = 0.03  # standard deviation at the control points, of the clip's side
+
+    def scaled(self, pace: float) -> "MotionConfig":
+        """All bounds times `pace`."""
+        return MotionConfig(*(pace * bound for bound in astuple(self)))
 
 
 def affine(rotation: float, scale: float, shear: float, shift: tuple[float, float]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import torch
 
 from gcvos_model.checkpoints import random_model
 from gcvos_model.network.config import LITE, PAPER, TINY, GCConfig
-from gcvos_model.network.network import GCNetwork, merge
+from gcvos_model.network.network import GCNetwork, merge, with_others
 
 
 def parameters(config: GCConfig) -> float:
@@ -42,7 +42,7 @@ def test_the_papers_shapes():
 )
 def test_objects_in_a_batch_are_as_one_at_a_time(config):
     network = random_model(config)
-    frame, masks = torch.rand(1, 3, 64, 64), torch.rand(3, 1, 16, 16)
+    frame, masks = torch.rand(1, 3, 64, 64), with_others(torch.rand(3, 1, 16, 16) / 3)
     with torch.inference_mode():
         features = network.encode(frame)
         contexts = network.context(features, masks)
@@ -52,6 +52,21 @@ def test_objects_in_a_batch_are_as_one_at_a_time(config):
             torch.testing.assert_close(contexts[k : k + 1], one, rtol=0, atol=1e-5)
             alone = network.segment(features, [one] * config.reads, masks[k : k + 1])
             torch.testing.assert_close(logits[k : k + 1], alone, rtol=0, atol=1e-5)
+
+
+def test_each_object_is_told_where_the_others_are():
+    masks = torch.tensor([0.1, 0.2, 0.9]).view(3, 1, 1, 1)
+    torch.testing.assert_close(
+        with_others(masks).flatten(1), torch.tensor([[0.1, 1.0], [0.2, 1.0], [0.9, 0.3]])
+    )
+
+
+def test_no_others_is_an_empty_plane():
+    network = random_model(TINY)
+    with torch.inference_mode():
+        features, mask = network.encode(torch.rand(1, 3, 32, 32)), torch.rand(2, 1, 8, 8)
+        both = torch.cat([mask, torch.zeros_like(mask)], dim=1)
+        torch.testing.assert_close(network.context(features, mask), network.context(features, both))
 
 
 def test_spacetime_differs_in_the_module_only():

@@ -6,8 +6,17 @@ import pytest
 
 from gcvos_model.errors import InputError
 from gcvos_model.training.appearance import vary_frames
+from gcvos_model.training.clip import clip_of, without_second
 from gcvos_model.training.datasets import find_training_data
-from gcvos_model.training.image_clips import OBJECT_MOTION, image_clip, layered_clip, place, warped_clip
+from gcvos_model.training.image_clips import (
+    OBJECT_MOTION,
+    Layer,
+    compose,
+    image_clip,
+    layered_clip,
+    place,
+    warped_clip,
+)
 from gcvos_model.training.video_clips import crop_clip, video_clip
 from gcvos_model.training.warps import MotionConfig, affine, path_of_maps, remap
 
@@ -47,10 +56,11 @@ def test_affine_by_hand():
 @pytest.mark.parametrize("seed", range(4))
 def test_a_crop_of_video_moves_image_and_mask_alike(seed):
     image, mask = grid_image()
-    clip = crop_clip(np.random.default_rng(seed), [image] * 2, [mask] * 2, 64)
+    clip = crop_clip(np.random.default_rng(seed), [image] * 2, [mask] * 2, [255 - mask] * 2, 64)
     red, other = clip.frames[0][..., 0].astype(int), clip.masks[0].astype(int)
     assert np.corrcoef(red.ravel(), other.ravel())[0, 1] > 0.99  # but for the colours' jitter
     np.testing.assert_array_equal(clip.frames[0], clip.frames[1])
+    np.testing.assert_allclose(clip.others[0], 255.0 - clip.masks[0], atol=1)
 
 
 @pytest.mark.parametrize("make", [image_clip, warped_clip, layered_clip, video_clip])
@@ -62,6 +72,10 @@ def test_clips_have_the_shape_asked_for_and_repeat_by_seed(training_data, make):
         assert clip.frames.dtype == clip.masks.dtype == np.uint8
         np.testing.assert_array_equal(clip.frames, again.frames)
         np.testing.assert_array_equal(clip.masks, again.masks)
+        assert clip.others.shape == clip.masks.shape
+        assert clip.first.shape == (48, 48)
+        assert clip.before.shape == (2, 48, 48)
+        assert (clip.masks.astype(int) + clip.others <= 256).all()  # nothing is two objects
 
 
 def test_the_first_mask_is_never_empty_and_objects_move(training_data):
@@ -71,6 +85,29 @@ def test_the_first_mask_is_never_empty_and_objects_move(training_data):
         assert (clip.masks[0] > 127).any()
         moved += not np.array_equal(clip.masks[0] > 127, clip.masks[2] > 127)
     assert moved >= 18
+
+
+def test_a_gap_keeps_the_masks_of_the_frame_left_out():
+    planes = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((4, 8, 8), np.uint8)
+    clip = without_second(clip_of(np.repeat(planes[..., None], 3, -1), planes, planes + 100))
+    assert clip.frames[:, 0, 0, 0].tolist() == [0, 2, 3]
+    assert clip.masks[:, 0, 0].tolist() == [0, 2, 3]
+    assert clip.others[:, 0, 0].tolist() == [100, 102, 103]
+    assert clip.before[:, 0, 0].tolist() == [1, 101]
+    assert clip.first[0, 0] == 0
+
+
+def test_what_lies_in_front_hides_objects_behind_it():
+    def layer(left, known=False):
+        image, mask = np.full((16, 16, 3), 200, np.uint8), np.zeros((16, 16), np.uint8)
+        mask[:, left : left + 8] = 255
+        grid = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).astype(np.float32)
+        return Layer(image, mask, [grid], known=known)
+
+    target, front = layer(0), layer(4, known=True)
+    _, mask, others = compose(np.zeros((16, 16, 3), np.float32), [target, front], target, 0)
+    assert (mask[8] > 127).tolist() == [True] * 4 + [False] * 12
+    assert (others[8] > 127).tolist() == [False] * 4 + [True] * 8 + [False] * 4
 
 
 def test_appearance_leaves_geometry_alone():

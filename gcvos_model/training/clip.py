@@ -1,0 +1,44 @@
+"""What a training clip holds, and how one with a gap behind its first frame is made."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip of one object. Masks are uint8, 0 or 255 with soft edges.
+
+    `before` is what the network is told of the frame before the second: the first frame's masks, or those of a frame
+    that it never sees, where time has passed since the annotated one.
+    """
+
+    frames: Image  # (T, S, S, 3) RGB
+    masks: Image  # (T, S, S): the object's
+    others: Image  # (T, S, S): of other tracked objects; empty where none is tracked
+    first: Image  # (S, S): the object's mask on the first frame as the annotator gave it
+    before: Image  # (2, S, S): the object's and the others' masks on the frame before the second
+
+
+def clip_of(frames: Image, masks: Image, others: Image) -> Clip:
+    """A clip whose annotation is exact and whose second frame follows its first."""
+    return Clip(frames, masks, others, masks[0], np.stack([masks[0], others[0]]))
+
+
+def without_second(clip: Clip) -> Clip:
+    """Leave the second frame out, so that the clip looks back at its annotation over a gap.
+
+    The masks of the frame left out stay as the cue, as in a track that has gone on for a while: the annotation is old,
+    the last mask is not.
+    """
+    keep = [0, *range(2, len(clip.frames))]
+    return replace(
+        clip,
+        frames=clip.frames[keep],
+        masks=clip.masks[keep],
+        others=clip.others[keep],
+        before=np.stack([clip.masks[1], clip.others[1]]),
+    )
