@@ -4,7 +4,7 @@ Coordinates are those of CVAT and COCO: a pixel (x, y) covers the square from (x
 whole of a frame is the rectangle from (0, 0) to (W, H). A pixel belongs to a polygon when its centre does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import cv2
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .masks import Mask
+from .masks import Mask, tight_box
 
 Ring: TypeAlias = npt.NDArray[np.float64]
 
 MIN_IOU = 0.97  # what a simplified outline must keep of its mask
+MIN_TOLERANCE = 0.1  # pixels; below, every vertex is kept
 
 
 def mask_to_polygons(
@@ -27,8 +28,8 @@ def mask_to_polygons(
     Args:
         mask: (H, W), nonzero where the object is. Parts that touch at a corner are one part.
         tolerance: how far, in pixels, an outline may leave the mask's edge to need fewer vertices; it is
-            lowered for a mask that would lose more than 3% of IoU by it (thin or tiny ones). 0 keeps every
-            vertex.
+            lowered, if need be to 0, until the outlines filled again have an IoU of `MIN_IOU` with the mask.
+            0 keeps every vertex.
         max_vertices: at most so many vertices in each ring (at least 4), whatever that costs in IoU.
         holes: whether the outlines of holes are among them.
 
@@ -36,21 +37,13 @@ def mask_to_polygons(
         Rings (N, 2) of x and y, closed without repeating the first point; the part of the largest area first,
         then the other parts, then the holes, both by falling area. Empty for an empty mask.
         `polygons_to_mask` gives the mask back.
+
+    Raises:
+        InputError: fewer than 4 vertices are allowed.
     """
-    if max_vertices is not None and max_vertices < 4:
-        raise InputError(f"max_vertices is {max_vertices}, expected at least 4")
-    edges = _edge_rings(mask, holes)
-    if not edges:
-        return []
-    target = polygons_to_mask(edges, mask.shape[:2])
-    while True:
-        rings = [simple for ring in edges if len(simple := _simplify(ring, tolerance)) >= 3]
-        if tolerance < 0.1 or _iou(polygons_to_mask(rings, mask.shape[:2]), target) >= MIN_IOU:
-            break
-        tolerance /= 2
-    if max_vertices is not None:
-        rings = [_limit_vertices(ring, max_vertices) for ring in rings]
-    return rings
+    edges = [ring for ring, _ in _edge_rings(mask, holes)]
+    size = mask.shape[:2]
+    return _simplify_alike(edges, _crossings(edges, size), size, tolerance, max_vertices)
 
 
 def mask_to_polygon(
@@ -58,12 +51,18 @@ def mask_to_polygon(
 ) -> Ring | None:
     """Return the outline (N, 2) of the largest part of a mask, its holes filled, or None for an empty mask.
 
-    For formats that know one ring per object; arguments as those of `mask_to_polygons`.
+    For formats that know one ring per object; arguments and errors as those of `mask_to_polygons`. The IoU
+    is that with the part; with the part and its holes filled, where the holes alone cost more.
     """
-    edges = _edge_rings(mask, holes=False)
+    edges = _edge_rings(mask, holes=True)
     if not edges:
         return None
-    return mask_to_polygons(polygons_to_mask(edges[:1], mask.shape[:2]), tolerance, max_vertices)[0]
+    size, outline = mask.shape[:2], edges[0][0]
+    target = _crossings([outline], size)
+    if part_holes := [ring for ring, outer in edges[1:] if outer == 0]:
+        part = np.concatenate([target, _crossings(part_holes, size)])
+        target = part if _iou(target, part) >= MIN_IOU else target
+    return _simplify_alike([outline], target, size, tolerance, max_vertices)[0]
 
 
 def as_points(points: npt.ArrayLike) -> Ring:
@@ -98,42 +97,81 @@ def polygons_to_mask(polygons: Iterable[npt.ArrayLike], size: tuple[int, ...]) -
         InputError: as `as_points`.
     """
     height, width = size
-    toggles = np.zeros((height, width + 1), np.uint8)
+    toggles = np.zeros(height * (width + 1), np.uint8)
+    np.bitwise_xor.at(toggles, _crossings(polygons, size), 1)
+    toggles = np.bitwise_xor.accumulate(toggles.reshape(height, width + 1), axis=1)
+    return toggles[:, :width].astype(bool)
+
+
+def _crossings(polygons: Iterable[npt.ArrayLike], size: tuple[int, ...]) -> npt.NDArray[np.int_]:
+    """Where the edges of polygons cross the centre lines of rows, in no order.
+
+    A place is row * (W + 1) + the first column right of the crossing, 0 to W. Each row has an even number:
+    between its first and second lies the inside, and so on.
+    """
+    height, width = size
+    found = [np.zeros(0, int)]
     for polygon in polygons:
         start = as_points(polygon)
-        end = np.roll(start, -1, axis=0)
+        end = np.concatenate([start[1:], start[:1]])
         # The rows whose centre line y = row + 0.5 each edge crosses; half-open, so vertices count once.
-        ends_y = np.stack([start[:, 1], end[:, 1]]).clip(0, height)
-        first, last = np.ceil(np.sort(ends_y, axis=0) - 0.5).astype(int)
+        low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
+        first, last = np.ceil(np.stack([low, high]).clip(0, height) - 0.5).astype(int)
         crossings = last - first
         edge = np.repeat(np.arange(len(start)), crossings)
         row = np.arange(len(edge)) - np.repeat(crossings.cumsum() - crossings - first, crossings)
-        along = (row + 0.5 - start[edge, 1]) / (end - start)[edge, 1]
-        x = start[edge, 0] + along * (end - start)[edge, 0]
-        column = np.ceil(x.clip(0, width) - 0.5).astype(int)
-        np.bitwise_xor.at(toggles, (row, column), 1)
-    return np.bitwise_xor.accumulate(toggles, axis=1)[:, :width].astype(bool)
+        from_, to = start[edge], end[edge]
+        along = (row + 0.5 - from_[:, 1]) / (to[:, 1] - from_[:, 1])
+        x = from_[:, 0] + along * (to[:, 0] - from_[:, 0])
+        found.append(row * (width + 1) + np.ceil(x.clip(0, width) - 0.5).astype(int))
+    return np.concatenate(found)
 
 
-def _edge_rings(mask: npt.NDArray[np.generic], holes: bool) -> list[Ring]:
+def _iou(first: npt.NDArray[np.int_], second: npt.NDArray[np.int_]) -> float:
+    """IoU of two fillings, given their crossings: no mask is made, the runs from crossing to crossing add up.
+
+    Filled together, by the even-odd rule, they are the pixels in which they differ.
+    """
+    total, different = _area(first) + _area(second), _area(np.concatenate([first, second]))
+    return (total - different) / (total + different) if total else 1.0
+
+
+def _area(crossings: npt.NDArray[np.int_]) -> int:
+    places = np.sort(crossings)
+    return int(places[1::2].sum() - places[0::2].sum())
+
+
+def _edge_rings(mask: npt.NDArray[np.generic], holes: bool) -> list[tuple[Ring, int]]:
     """Trace the edges between object and background through the midpoints of the pixels' sides.
 
     cv2.findContours runs through pixel centres, half a pixel inside the object. So it traces a lattice of
     twice the resolution instead, where pixels are the odd places and their sides and corners the even ones.
     Of a contour there only the midpoints of sides are kept, as marching squares does: that straightens the
     stairs of slanting edges without moving them in or out, and keeps each pixel's centre on its side.
+
+    Returns:
+        Rings in the order of `mask_to_polygons`, each with the place in that order of the part it belongs to.
     """
-    pixels = np.asarray(mask) != 0
-    lattice = np.zeros((2 * pixels.shape[0] + 1, 2 * pixels.shape[1] + 1), np.uint8)
-    lattice[1::2, 1::2] = pixels
+    box = tight_box(mask)
+    if box is None:
+        return []
+    left, top, right, bottom = box
+    lattice = np.zeros((2 * (bottom - top) + 1, 2 * (right - left) + 1), np.uint8)
+    lattice[1::2, 1::2] = np.asarray(mask[top:bottom, left:right]) != 0
     lattice = cv2.dilate(lattice, np.ones((3, 3), np.uint8))
     mode = cv2.RETR_CCOMP if holes else cv2.RETR_EXTERNAL
     contours, hierarchy = cv2.findContours(lattice, mode, cv2.CHAIN_APPROX_NONE)
-    found = []
-    for index, contour in enumerate(contours):
-        ring = _keep_midpoints(contour[:, 0].astype(int)) / 2
-        found.append((hierarchy[0][index][3] >= 0, -cv2.contourArea(contour), ring))
-    return [ring for *_, ring in sorted(found, key=lambda entry: entry[:2])]
+    parents = hierarchy[0][:, 3].tolist()  # of a hole: its part's contour; of a part: -1
+    areas = [cv2.contourArea(contour) for contour in contours]
+    order = sorted(range(len(contours)), key=lambda index: (parents[index] >= 0, -areas[index]))
+    place = {index: at for at, index in enumerate(order)}
+    return [
+        (
+            _keep_midpoints(contours[index][:, 0].astype(int)) / 2 + (left, top),
+            place[index if parents[index] < 0 else parents[index]],
+        )
+        for index in order
+    ]
 
 
 def _keep_midpoints(points: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
@@ -150,24 +188,43 @@ def _keep_midpoints(points: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
     return points[np.flatnonzero(corner | (points.sum(axis=1) % 2 == 1))]
 
 
+def _simplify_alike(
+    edges: Sequence[Ring],
+    target: npt.NDArray[np.int_],
+    size: tuple[int, ...],
+    tolerance: float,
+    max_vertices: int | None,
+) -> list[Ring]:
+    """Simplify rings as far as `tolerance` allows and their IoU with a target (its crossings) keeps to
+    `MIN_IOU`.
+    """
+    if max_vertices is not None and max_vertices < 4:
+        raise InputError(f"max_vertices is {max_vertices}, expected at least 4")
+    while True:
+        simple = [(ring, _simplify(ring, tolerance)) for ring in edges]
+        kept = [(ring, few) for ring, few in simple if len(few) >= 3]
+        if tolerance == 0 or _iou(_crossings([few for _, few in kept], size), target) >= MIN_IOU:
+            break
+        tolerance = tolerance / 2 if tolerance > MIN_TOLERANCE else 0
+    if max_vertices is None:
+        return [few for _, few in kept]
+    return [_limit_vertices(ring, few, tolerance, max_vertices) for ring, few in kept]
+
+
 def _simplify(ring: Ring, tolerance: float) -> Ring:
     """Leave vertices out as Douglas and Peucker do, staying within `tolerance` pixels."""
     simple = cv2.approxPolyDP(ring.astype(np.float32)[:, None], tolerance, True)
     return np.asarray(simple[:, 0], np.float64)
 
 
-def _limit_vertices(ring: Ring, max_vertices: int) -> Ring:
-    """Raise the tolerance until `max_vertices` suffice; a ring that collapses becomes its rectangle."""
-    tolerance, simple = 0.5, ring
+def _limit_vertices(ring: Ring, simple: Ring, tolerance: float, max_vertices: int) -> Ring:
+    """Raise the tolerance, at which `ring` became `simple`, until `max_vertices` suffice; a ring that
+    collapses becomes its rectangle.
+    """
     while len(simple) > max_vertices:
+        tolerance = max(1.1 * tolerance, MIN_TOLERANCE)
         simple = _simplify(ring, tolerance)
-        tolerance *= 1.25
     if len(simple) >= 3:
         return simple
     (left, top), (right, bottom) = ring.min(axis=0), ring.max(axis=0)
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-
-
-def _iou(first: Mask, second: Mask) -> float:
-    union = int(np.count_nonzero(first | second))
-    return np.count_nonzero(first & second) / union if union else 1.0

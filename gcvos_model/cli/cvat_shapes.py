@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from cvat_sdk.masks import decode_mask, encode_mask
 
 from gcvos_model.errors import InputError
 from gcvos_model.masks import Mask, tight_box
-from gcvos_model.polygons import Ring, mask_to_polygon, polygons_to_mask
+from gcvos_model.polygons import mask_to_polygon, polygons_to_mask
 
 ShapeType = Literal["rectangle", "polygon", "mask"]
 SHAPE_TYPES: tuple[ShapeType, ...] = ("rectangle", "polygon", "mask")
@@ -27,9 +26,6 @@ SHAPE_TYPES: tuple[ShapeType, ...] = ("rectangle", "polygon", "mask")
 Frame: TypeAlias = npt.NDArray[np.uint8]
 Box: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels; x2 and y2 are where the box ends, not its last pixel."""
-
-FULL_DETAIL = 256
-"""Pixels: an object that is larger is outlined at half the resolution."""
 
 MAX_POLYGON_TRAVEL = 4_000_000
 """Pixels that a polygon's edges may go up and down inside the image: filling it costs memory for each."""
@@ -96,7 +92,9 @@ def mask_to_shape(mask: Mask, shape_type: ShapeType, style: PolygonStyle = Polyg
         return Shape("rectangle", [float(edge) for edge in box])
     if shape_type == "mask":
         return Shape("mask", encode_mask(mask, box))
-    return Shape("polygon", _outline(mask, box, style).ravel().tolist())
+    ring = mask_to_polygon(mask, style.tolerance, style.max_vertices)
+    assert ring is not None  # the mask is not empty
+    return Shape("polygon", ring.ravel().tolist())
 
 
 def clamp_box(points: Sequence[float], size: tuple[int, ...]) -> Box:
@@ -127,29 +125,6 @@ def scale_box(box: Box, size: tuple[int, ...], new_size: tuple[int, ...]) -> Box
         return box
     y, x = (new / old for new, old in zip(new_size[:2], size[:2], strict=True))
     return clamp_box((box[0] * x, box[1] * y, box[2] * x, box[3] * y), new_size)
-
-
-def _outline(mask: Mask, box: tuple[int, int, int, int], style: PolygonStyle) -> Ring:
-    """The outline (N, 2) of the largest part of a mask that is not empty.
-
-    Outlining costs time for each pixel, so only those in the box are looked at; and a large object is
-    outlined at half the resolution, where the tolerance allows for the pixel that this may cost.
-    """
-    left, top, right, bottom = box
-    part = mask[top:bottom, left:right]
-    height, width = part.shape
-    scale = np.ones(2)
-    if max(height, width) > FULL_DETAIL and style.tolerance >= 1:
-        small = (
-            cv2.resize(part.astype(np.float32), (width // 2, height // 2), interpolation=cv2.INTER_AREA) > 0.5
-        )
-        by = np.array([width / small.shape[1], height / small.shape[0]])
-        area = np.count_nonzero(part)
-        if abs(np.count_nonzero(small) * by.prod() - area) < 0.02 * area:  # nothing thin was lost
-            part, scale = small, by
-    ring = mask_to_polygon(part, style.tolerance / scale.max(), style.max_vertices)
-    assert ring is not None  # the box is that of the mask
-    return ring * scale + (left, top)
 
 
 def _decode_run_lengths(points: Sequence[float], size: tuple[int, ...]) -> Mask:
