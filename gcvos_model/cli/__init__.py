@@ -54,7 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"gcvos: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except ModuleNotFoundError as error:
-        extra = {"fiftyone": "fiftyone", "cvat_sdk": "cvat", "lightning_fabric": "train", "onnx": "export"}
+        extra = {
+            "fiftyone": "fiftyone",
+            "cvat_sdk": "cvat",
+            "lightning_fabric": "train",
+            "onnx": "export",
+            "matplotlib": "plots",
+        }
         name = (error.name or "").partition(".")[0]
         if name not in extra:
             raise

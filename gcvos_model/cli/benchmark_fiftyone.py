@@ -1,8 +1,6 @@
 """`gcvos benchmark fiftyone`: what FiftyOne's door costs beside the network alone."""
 
 import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,16 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
-import numpy as np
-import torch
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from gcvos_model import Propagator, load_model
 from gcvos_model.errors import InputError
+from gcvos_model.evaluation.machine import describe_machine
+from gcvos_model.evaluation.made_up_clip import LabelMap, made_up_clip
 from gcvos_model.masks import tight_box
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.video import Frame, VideoWriter
@@ -28,7 +24,6 @@ OPERATOR = "@gcvos/gcvos/propagate_annotations"
 WARM_UP = 5  # frames that are not counted
 OVERHEAD_ALLOWED = 0.25
 
-LabelMap = NDArray[np.uint8]
 Row = dict[str, Any]
 
 
@@ -58,41 +53,9 @@ def benchmark_fiftyone(
                     rows.append(measure(network, clip, labels, dataset, settings))
     show(rows)
     if out is not None:
-        machine = {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "torch": torch.__version__,
-        }
+        machine = describe_machine(str(network.device))
         with out.open("a") as file:
             file.writelines(json.dumps({**row, "machine": machine}) + "\n" for row in rows)
-
-
-def made_up_clip(frames: int, size: tuple[int, int], objects: int) -> tuple[list[Frame], LabelMap]:
-    """Make a clip of textured ellipses that move over a textured ground.
-
-    Returns:
-        The frames (H, W, 3) uint8, and the label map (H, W) of the first one.
-    """
-    random = np.random.default_rng(0)
-    height, width = size
-    grain = [random.integers(0, 255, (height // 8, width // 8, 3), np.uint8) for _ in range(objects + 1)]
-    textures = [cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC) for image in grain]
-    radius = (height // (2 * objects + 3), height // (objects + 2))
-    clip, first = [], np.zeros(size, np.uint8)
-    for t in range(frames):
-        labels = np.zeros(size, np.uint8)
-        for k in range(objects):
-            x = int(width * (0.5 + 0.3 * np.sin(0.05 * t + k)))
-            cv2.ellipse(
-                labels, (x, height * (2 * k + 1) // (2 * objects)), radius, 3.0 * t, 0, 360, k + 1, -1
-            )
-        pixels = np.asarray(textures[0] // 2, np.uint8)
-        for k in range(objects):
-            pixels[labels == k + 1] = textures[k + 1][labels == k + 1]
-        clip.append(pixels)
-        if t == 0:
-            first = labels
-    return clip, first
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The most memory that was in use at once."""
+"""Memory that is in use now, and the most that was in use at once."""
 
 from __future__ import annotations
 
@@ -33,13 +33,25 @@ def peak_memory(device: str) -> int | None:
         import torch
 
         return torch.cuda.max_memory_allocated(device)
-    with contextlib.suppress(OSError):
-        for line in _LINUX_STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+    peak = _linux_status("VmHWM:")
+    if peak is not None:
+        return peak
     try:
         import resource
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def resident_memory() -> int | None:
+    """Memory of this process that is resident now, in bytes; None where the system does not tell (all but Linux)."""
+    return _linux_status("VmRSS:")
+
+
+def _linux_status(field: str) -> int | None:
+    with contextlib.suppress(OSError):
+        for line in _LINUX_STATUS.read_text().splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) * 1024
+    return None
