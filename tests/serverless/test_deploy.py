@@ -50,48 +50,41 @@ def staged(tmp_path_factory, checkpoint):
 
 
 @pytest.fixture(scope="module")
-def empty_environment(staged, tmp_path_factory):
+def run_apart(tmp_path_factory):
+    """Run a command away from the checkout: no variable of the environment and no working folder leads there."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+
+    def run(*command):
+        done = subprocess.run(command, env=clean, cwd=elsewhere, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def empty_environment(staged, tmp_path_factory, run_apart):
     """A virtual environment with the staged wheel; the libraries come from this one, but not the project."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    run_apart(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
     (wheel,) = staged.glob("gcvos-*.whl")
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-        wheel,
-    ]
-    subprocess.run(install, check=True)
-    purelib = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        check=True,
-        capture_output=True,
-    )
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    run_apart(*pip, "--no-deps", "--no-index", "--ignore-installed", wheel)
+    purelib = run_apart(python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     # A line of a .pth file appends a folder whose own .pth files are not looked at: no editable install comes along.
-    Path(purelib.stdout.decode().strip(), "libraries.pth").write_text(
-        sysconfig.get_path("purelib") + "\n", "utf-8"
-    )
+    Path(purelib, "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
     return python
 
 
-def test_the_staged_folder_is_complete(staged, empty_environment, environment, clip):
+def test_the_staged_folder_is_complete(staged, empty_environment, run_apart, environment, clip):
     names = {path.name for path in staged.iterdir()}
     assert {"function.yaml", "main.py", "gcvos_function", "tiny.safetensors"} < names
     assert "function-gpu.yaml" not in names
     assert not list(staged.rglob("__pycache__"))
     assert "value: /opt/nuclio/tiny.safetensors" in (staged / "function.yaml").read_text("utf-8")
-    here = subprocess.run(
-        [empty_environment, "-c", "import gcvos_model; print(gcvos_model.__file__)"],
-        check=True, capture_output=True, text=True, cwd=staged,
-    )  # fmt: skip
-    assert here.stdout.startswith(str(empty_environment.parent.parent))
+    here = run_apart(empty_environment, "-I", "-c", "import gcvos_model; print(gcvos_model.__file__)")
+    assert here.startswith(str(empty_environment.parent.parent))
     settings = {**environment, "GCVOS_MODEL": str(staged / "tiny.safetensors"), "PYTHONPATH": ""}
     with NuclioServer(staged, settings, python=empty_environment) as server:
         rows = track(post(server.url), clip[0][:3], [{"type": "rectangle", "points": [8, 10, 22, 24]}])
