@@ -9,6 +9,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 # A subcommand's module holds the function `benchmark_NAME`; those of the doors need their host's SDK only when called.
 SUBCOMMANDS = {
     "module": "gcvos_model.cli.benchmark_module",
+    "propagation": "gcvos_model.cli.benchmark_propagation",
     "serverless": "gcvos_model.cli.benchmark_serverless",
     "fiftyone": "gcvos_model.cli.benchmark_fiftyone",
 }
