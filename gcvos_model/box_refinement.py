@@ -16,6 +16,7 @@ from gcvos_model.errors import InputError
 from gcvos_model.masks import Mask
 from gcvos_model.network.config import MASK_STRIDE
 from gcvos_model.network.network import Features, GCNetwork
+from gcvos_model.prompts import fill_box
 from gcvos_model.propagation import SHORT_SIDE, Frame, frame_pixels, working_size
 from gcvos_model.results import upsample
 
@@ -54,7 +55,7 @@ def boxes_to_masks(
         Masks (H, W), each within its box and not empty: where the network finds nothing, the whole box.
 
     Raises:
-        InputError: A box that covers no pixel, or a model whose memory is STM's.
+        InputError: As `fill_box`, or the model's memory is STM's.
     """
     if model.config.memory != "context":
         raise InputError(f"the model's memory is {model.config.memory}; expected context")
@@ -92,17 +93,3 @@ def _coverage(box: Box, size: tuple[int, int], working: tuple[int, int]) -> Tens
         overlap = np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1])
         shares.append(np.clip(overlap * cells / length, 0, 1))
     return torch.from_numpy(np.outer(*shares).astype(np.float32))[None]
-
-
-def fill_box(box: Box, size: tuple[int, int]) -> Mask:
-    """The whole box as a mask of `size` (H, W).
-
-    Raises:
-        InputError: It covers no pixel.
-    """
-    mask = np.zeros(size, bool)
-    left, top, right, bottom = (max(0, round(edge)) for edge in box)
-    mask[top:bottom, left:right] = True
-    if not mask.any():
-        raise InputError(f"the box {', '.join(f'{edge:g}' for edge in box)} covers no pixel of the frame")
-    return mask

@@ -158,9 +158,9 @@ def _edge_rings(mask: npt.NDArray[np.generic], holes: bool) -> list[tuple[Ring, 
     left, top, right, bottom = box
     lattice = np.zeros((2 * (bottom - top) + 1, 2 * (right - left) + 1), np.uint8)
     lattice[1::2, 1::2] = np.asarray(mask[top:bottom, left:right]) != 0
-    lattice = cv2.dilate(lattice, np.ones((3, 3), np.uint8))
+    squares = cv2.dilate(lattice, np.ones((3, 3), np.uint8))
     mode = cv2.RETR_CCOMP if holes else cv2.RETR_EXTERNAL
-    contours, hierarchy = cv2.findContours(lattice, mode, cv2.CHAIN_APPROX_NONE)
+    contours, hierarchy = cv2.findContours(squares, mode, cv2.CHAIN_APPROX_NONE)
     parents = hierarchy[0][:, 3].tolist()  # of a hole: its part's contour; of a part: -1
     areas = [cv2.contourArea(contour) for contour in contours]
     order = sorted(range(len(contours)), key=lambda index: (parents[index] >= 0, -areas[index]))

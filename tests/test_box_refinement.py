@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from gcvos_model.box_refinement import _coverage, boxes_to_masks, fill_box
+from gcvos_model.box_refinement import _coverage, boxes_to_masks
 from gcvos_model.checkpoints import random_model
 from gcvos_model.errors import InputError
 from gcvos_model.network.config import PRESETS
+from gcvos_model.prompts import fill_box
 
 FRAME = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
 BOXES = [(12, 20, 52, 50), (3, 3, 5, 5), (0, 0, 96, 64), (-10, 40, 30.5, 90)]
@@ -56,8 +59,6 @@ def test_without_a_round_the_box_is_what_is_left(model):
 def test_refusals(model):
     with pytest.raises(InputError, match="covers no pixel"):
         boxes_to_masks(model, FRAME, [(100, 3, 120, 9)], short_side=32)
-    from dataclasses import replace
-
     spacetime = random_model(replace(PRESETS["tiny"], memory="spacetime"))
     with pytest.raises(InputError, match="memory is spacetime"):
         boxes_to_masks(spacetime, FRAME, BOXES, short_side=32)

@@ -1,6 +1,4 @@
-"""One tracked object as the doors into CVAT know it, beside its `ObjectMemory`: for the function and the
-agent.
-"""
+"""One tracked object as the doors into CVAT know it, beside its `ObjectMemory`."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gcvos_model.box_refinement import boxes_to_masks
@@ -56,6 +55,7 @@ class EncodingOnce:
         self._model = model
         self._features: Features | None = None
 
+    @torch.inference_mode()
     def encode(self, pixels: Tensor) -> Features:
         """See `GCNetwork.encode`; `pixels` must be the same each time."""
         if self._features is None:

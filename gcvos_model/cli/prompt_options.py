@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gcvos_model.box_refinement import boxes_to_masks
 from gcvos_model.errors import InputError
 from gcvos_model.masks import object_masks, read_label_png
-from gcvos_model.prompts import box_to_mask, polygon_to_mask
+from gcvos_model.network.network import GCNetwork
+from gcvos_model.prompts import polygon_to_mask
 from gcvos_model.propagation import Mask
 from gcvos_model.video import FrameSource
 
@@ -17,7 +19,14 @@ _AT_FRAME = re.compile(r"(\d+)=(.+)", re.DOTALL)
 
 
 def read_prompts(
-    source: FrameSource, first: int, masks: Sequence[str], boxes: Sequence[str], polygons: Sequence[str]
+    source: FrameSource,
+    first: int,
+    masks: Sequence[str],
+    boxes: Sequence[str],
+    polygons: Sequence[str],
+    *,
+    network: GCNetwork,
+    short_side: int,
 ) -> dict[int, dict[int, Mask]]:
     """Turn the options into masks.
 
@@ -27,6 +36,8 @@ def read_prompts(
         masks: `[FRAME=]FILE`: every id of the label map is an object.
         boxes: `[FRAME=]x1,y1,x2,y2` in pixels: each a new object, with the next free id.
         polygons: `[FRAME=]x1,y1,x2,y2,x3,y3,...`: likewise.
+        network: finds the object in a box.
+        short_side: its working resolution.
 
     Returns:
         Frame index to {object id: mask}.
@@ -57,7 +68,7 @@ def read_prompts(
             if kind == "box":
                 if len(numbers) != 4:
                     raise InputError(f"--box {text}: got {len(numbers)} numbers, expected x1,y1,x2,y2")
-                mask = box_to_mask(frame, (numbers[0], numbers[1], numbers[2], numbers[3]))
+                (mask,) = boxes_to_masks(network, frame, [numbers], short_side=short_side)
             else:
                 if len(numbers) % 2:
                     raise InputError(f"--polygon {text}: got {len(numbers)} numbers, expected pairs x,y")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gcvos_model.network.network import GCNetwork
     from gcvos_model.result_folder import ResultFolder
     from gcvos_model.results import FrameResult
-    from gcvos_model.video import EveryNth
+    from gcvos_model.video import EveryNth, WriteBehind
 
 STATE_EVERY = 25  # frames between two saved states: what a resumed run does again at most
 INTERRUPTED = 130  # exit code after Ctrl-C
@@ -82,14 +82,16 @@ def propagate(
 
     check_format(format)
     frames = EveryNth(open_source(source), every_nth, start)
-    prompts = read_prompts(frames, start, mask or [], box or [], polygon or [])
+    network = load_model(model, device=device, precision=precision)
+    prompts = read_prompts(
+        frames, start, mask or [], box or [], polygon or [], network=network, short_side=short_side
+    )
     check_prompts(prompts, direction, start, stop)
     for index in prompts:
         if not frames.has(index):
             raise InputError(
                 f"frame {index} is annotated, but only every {every_nth}th from {start} is processed"
             )
-    network = load_model(model, device=device, precision=precision)
     job = Job(frames, prompts, network, direction, start, stop, short_side)
     folder = ResultFolder(out, describe(job, source, every_nth), overwrite=overwrite, resume=resume)
     console = Console()
@@ -128,8 +130,11 @@ def describe(job: Job, source: Path, every_nth: int) -> dict[str, Any]:
     }
 
 
-def results_of(job: Job, folder: "ResultFolder") -> "Iterator[FrameResult]":
-    """The results in order; forward, the state is saved on the way, and a saved one is gone on from."""
+def results_of(job: Job, folder: "ResultFolder", behind: "WriteBehind") -> "Iterator[FrameResult]":
+    """The results in order; forward, the state is saved on the way, and a saved one is gone on from.
+
+    When the caller asks for the next result, it has put this one into `behind`: so the state follows what it stands for.
+    """
     from gcvos_model.directions import forward, propagate
     from gcvos_model.propagation import Propagator
 
@@ -147,25 +152,26 @@ def results_of(job: Job, folder: "ResultFolder") -> "Iterator[FrameResult]":
     index, memories = folder.load_state(job.network.digest) or (min(job.prompts), {})
     propagator = Propagator(job.network, short_side=job.short_side, memories=memories, index=index)
     for count, result in enumerate(forward(job.frames, job.prompts, propagator, job.stop), start=1):
-        yield result  # when the caller asks for the next one, this one is safely written
+        yield result
         if count % STATE_EVERY == 0:
-            folder.save_state(result.index + 1, propagator.memories)
-    folder.save_state(propagator.index, propagator.memories)
+            behind.put(folder.save_state, result.index + 1, dict(propagator.memories))
+    behind.put(folder.save_state, propagator.index, propagator.memories)
 
 
 def write_frames(job: Job, folder: "ResultFolder", console: Any) -> tuple[str | None, int]:
-    """Write every result; returns why it stopped early, or None, and the exit code for that."""
+    """Write every result, in a thread; returns why it stopped early, or None, and the exit code for that."""
     from gcvos_model.cli.progress import frame_progress
+    from gcvos_model.video import WriteBehind
 
     total = expected_frames(job)
     names = frame_names(job.frames)
     try:
-        with frame_progress(console) as progress:
+        with frame_progress(console) as progress, WriteBehind() as behind:
             task = progress.add_task("propagating", total=total)
             before = time.perf_counter()
-            for result in results_of(job, folder):
+            for result in results_of(job, folder, behind):
                 name = names[result.index] if names else f"{result.index:05d}.png"
-                folder.write(result, name, time.perf_counter() - before)
+                behind.put(folder.write, result, name, time.perf_counter() - before)
                 before = time.perf_counter()
                 progress.advance(task)
     except KeyboardInterrupt:

@@ -18,14 +18,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gcvos_model.box_refinement import CERTAINTY, ROUNDS, boxes_to_masks, fill_box
+from gcvos_model.box_refinement import CERTAINTY, ROUNDS, boxes_to_masks
 from gcvos_model.checkpoints import load_model
+from gcvos_model.evaluation.grabcut import grabcut
 from gcvos_model.evaluation.layouts import Benchmark, BenchmarkSequence, read_dataset
 from gcvos_model.evaluation.protocol import read_annotation
 from gcvos_model.masks import Mask, object_masks, tight_box
 from gcvos_model.metrics import region_similarity
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.prompts import box_to_mask
+from gcvos_model.prompts import fill_box
 from gcvos_model.propagation import SHORT_SIDE
 from gcvos_model.video import Frame, open_source
 
@@ -49,7 +50,7 @@ def variants(model: GCNetwork, short_side: int = SHORT_SIDE) -> dict[str, FromBo
             0
         ]
 
-    ways: dict[str, FromBox] = {"filled box": filled, "GrabCut": box_to_mask}
+    ways: dict[str, FromBox] = {"filled box": filled, "GrabCut": grabcut}
     ways["network, full box"] = partial(network, certainty=1.0, rounds=1)
     for certainty in (0.55, CERTAINTY, 0.65):
         for rounds in (1, 2, ROUNDS, 5):

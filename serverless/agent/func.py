@@ -26,6 +26,7 @@ from gcvos_model.cli.cvat_objects import (
 )
 from gcvos_model.cli.cvat_shapes import SHAPE_TYPES, Frame, PolygonStyle, Shape
 from gcvos_model.errors import InputError
+from gcvos_model.propagation import frame_pixels, working_size
 
 # cvat-cli loads this file without entering it into sys.modules, so annotations that are text, which dataclasses
 # look up there, would fail.
@@ -44,6 +45,9 @@ class EncodedImage:
     """An image, and the model as it sees this image."""
 
     frame: Frame
+    short_side: int
+    """The working resolution."""
+
     model: Any
 
 
@@ -58,10 +62,12 @@ class GlobalContextTracker:
     def preprocess_image(
         self, context: cvataa.TrackingFunctionContext, image: PIL.Image.Image
     ) -> EncodedImage:
-        """Decode the image; it is encoded by the network when the first object needs it, and then never
-        again.
-        """
-        return EncodedImage(to_frame(image), EncodingOnce(self._model))
+        """Decode the image and encode it by the network, once for all objects."""
+        frame = to_frame(image)
+        short_side = working_short_side(frame, self._short_side)
+        model = EncodingOnce(self._model)
+        model.encode(frame_pixels(frame, working_size(frame.shape[:2], short_side), self._model))
+        return EncodedImage(frame, short_side, model)
 
     def init_tracking_state(
         self,
@@ -70,14 +76,13 @@ class GlobalContextTracker:
         shape: cvataa.TrackableShape,
     ) -> ObjectState:
         """Begin with a drawn shape."""
-        frame = pp_image.frame
-        short_side = working_short_side(frame, self._short_side)
+        frame, short_side, encoded = pp_image.frame, pp_image.short_side, pp_image.model
         drawn = Shape(shape.type, shape.points)
         try:
-            mask = drawn_mask(drawn, frame, pp_image.model, short_side)
+            mask = drawn_mask(drawn, frame, encoded, short_side)
         except InputError as error:
             raise cvataa.BadFunctionError(str(error)) from None
-        propagator = Propagator(pp_image.model, short_side=short_side)
+        propagator = Propagator(encoded, short_side=short_side)
         propagator.annotate(frame, {1: mask})
         return ObjectState(start_track(drawn, mask)[0], propagator.memories[1])
 
@@ -85,13 +90,8 @@ class GlobalContextTracker:
         self, context: cvataa.TrackingFunctionShapeContext, pp_image: EncodedImage, state: ObjectState
     ) -> cvataa.TrackableShape | None:
         """Find the object on the next image; the state goes on to it."""
-        frame = pp_image.frame
-        propagator = Propagator(
-            pp_image.model,
-            short_side=working_short_side(frame, self._short_side),
-            memories={1: state.memory},
-        )
-        labels = propagator.step(frame).labels
+        propagator = Propagator(pp_image.model, short_side=pp_image.short_side, memories={1: state.memory})
+        labels = propagator.step(pp_image.frame).labels
         state.track, shape = continue_track(state.track, labels == 1, self._style)
         state.memory = propagator.memories[1]
         return None if shape is None else cvataa.TrackableShape(type=shape.type, points=shape.points)

@@ -115,9 +115,11 @@ def test_an_image_is_encoded_once(function, clip, monkeypatch):
     monkeypatch.setattr(function._model, "encode", lambda pixels: calls.append(1) or encode(pixels))
     agent = Agent(function)
     first, second, *_ = images_of(clip[0])
+    agent.function.preprocess_image(Context(original_shape_type=""), first)
+    assert len(calls) == 1  # objects find it encoded, and change nothing of it
     ids = agent.init_tracking(first, shapes_of(clip[1][0]))
     agent.track(second, ids)
-    assert len(calls) == 2
+    assert len(calls) == 3
 
 
 def test_constant_memory(function, clip):
