@@ -1,12 +1,15 @@
-"""Asking CVAT's tracker function: in this process, from its folder, or over HTTP where it is deployed."""
+"""Asking CVAT's tracker function over HTTP: where it is deployed, or in a process that is started for it."""
 
-import importlib.util
+import json
 import os
+import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gcvos_model.errors import InputError
 from gcvos_model.evaluation.serverless_benchmark import Call
@@ -18,7 +21,7 @@ TIMEOUT = 120.0
 
 
 def call_url(url: str) -> Call:
-    """Ask a deployed function, such as http://localhost:32768."""
+    """Ask a function that runs, such as http://localhost:32768."""
 
     def call(body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
@@ -33,44 +36,34 @@ def call_url(url: str) -> Call:
     return call
 
 
-def call_folder(folder: Path, settings: Mapping[str, str]) -> Call:
-    """Load the function from its folder and ask it in this process, by nuclio's own SDK.
+@contextmanager
+def serve_folder(folder: Path, settings: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Run the function in a folder in a process of its own, as `serverless_worker` does.
 
     Args:
         folder: Holds `main.py`.
         settings: Environment variables to initialise it with.
 
+    Yields:
+        `url`, and `resident`: bytes of memory that it has when ready (None where the system does not tell).
+
     Raises:
-        InputError: There is no function in the folder.
+        InputError: There is no function in the folder, or it does not start with these settings.
     """
-    import nuclio_sdk  # type: ignore[import-untyped]
-
-    file = folder / "main.py"
-    if not file.is_file():
+    if not (folder / "main.py").is_file():
         raise InputError(
-            f"there is no {file}; give the folder serverless/gcvos/nuclio of a checkout of gcvos"
+            f"there is no {folder / 'main.py'}; give the folder serverless/gcvos/nuclio of a checkout of gcvos"
         )
-    sys.path.insert(0, str(folder))
-    spec = importlib.util.spec_from_file_location("gcvos_function_main", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    logger = nuclio_sdk.Logger("WARNING")
-    logger.set_handler("default", sys.stderr, nuclio_sdk.logger.HumanReadableFormatter())
-    context = nuclio_sdk.Context(logger)
-    before = dict(os.environ)
-    os.environ.update({"GCVOS_LOG_LEVEL": "warn", **settings})
-    try:
-        module.init_context(context)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-    def call(body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        # nuclio's wrapper parses the JSON before the handler is called
-        parsed = nuclio_sdk.event._EventDeserializer._try_deserialize_json(body)
-        response = module.handler(context, nuclio_sdk.Event(body=parsed, content_type="application/json"))
-        return response.status_code, response.headers, response.body.encode()
-
-    return call
+    command = [sys.executable, "-m", "gcvos_model.cli.serverless_worker", str(folder)]
+    environment = {**os.environ, "GCVOS_LOG_LEVEL": "warn", **settings}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            ready: dict[str, Any] = json.loads(line or '{"error": "its process ended"}')
+            if "error" in ready:
+                raise InputError(f"the function does not start: {ready['error']}")
+            yield ready
+        finally:
+            process.kill()

@@ -1,7 +1,7 @@
 """What a tracker function of CVAT costs: latency by stage, and bytes, for one and for many objects.
 
 Nothing here knows the function: it is asked with the requests that CVAT sends, as bytes, and tells in a
-`Server-Timing` header how long its stages took.
+`Server-Timing` header how long its stages took, and in `Peak-Memory` how many bytes of memory it had at once.
 """
 
 import base64
@@ -25,7 +25,10 @@ Call = Callable[[bytes], tuple[int, Mapping[str, str], bytes]]
 Frame = npt.NDArray[np.uint8]
 CLIP_LENGTH = 4
 WARM_UP = 2
+FEWEST = 5
 SEED = 0
+OF_THE_NETWORK = ("network", "boxes")
+"""Stages that are the network's: boxes become masks by it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Row:
         stages: medians of the function's own stages, milliseconds.
         image_bytes: of the PNG.
         request_bytes, answer_bytes: of the bodies; state_bytes: of one object's state.
+        peak_bytes: the function's most memory at once; None where it does not tell.
     """
 
     height: int
@@ -54,10 +58,27 @@ class Row:
     request_bytes: int
     answer_bytes: int
     state_bytes: int
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """One object carried on over many frames.
+
+    Attributes:
+        frames: how many.
+        first, last: median milliseconds of the first and the last fifth of the requests.
+        state_bytes: the lengths that the state had.
+    """
+
+    frames: int
+    first: float
+    last: float
+    state_bytes: tuple[int, ...]
 
 
 def measure(call: Call, height: int, objects: int, repeats: int) -> list[Row]:
-    """Start `objects` on a clip and continue them, `repeats` times each.
+    """Start `objects` on a clip and continue them, `repeats` times each; fewer, at least 5, for more than 5.
 
     Raises:
         GCVOSError: The function answers something else than 200.
@@ -66,6 +87,7 @@ def measure(call: Call, height: int, objects: int, repeats: int) -> list[Row]:
     images = [encode_png(frame) for frame in clip]
     image_bytes = len(images[0])
     texts = [base64.b64encode(image).decode() for image in images]
+    repeats = min(repeats, max(FEWEST, FEWEST * repeats // objects))
     starts = [ask(call, texts[0], shapes, []) for _ in range(WARM_UP + repeats)]
     continues: list[Answer] = []
     states = starts[-1].states
@@ -79,6 +101,27 @@ def measure(call: Call, height: int, objects: int, repeats: int) -> list[Row]:
     ]
 
 
+def measure_long(call: Call, height: int, frames: int) -> LongRun:
+    """Carry one object on over `frames` frames, its state going round as JSON.
+
+    Raises:
+        GCVOSError: The function answers something else than 200.
+    """
+    clip, shapes = made_up_clip(height, 1)
+    texts = [base64.b64encode(encode_png(frame)).decode() for frame in clip]
+    states = ask(call, texts[0], shapes, []).states
+    times, sizes = [], set()
+    for index in range(WARM_UP + frames):
+        answer = ask(call, texts[index % CLIP_LENGTH], [None], states)
+        states = answer.states
+        sizes.add(len(states[0]))
+        times.append(answer.milliseconds)
+    times = times[WARM_UP:]
+    fifth = max(1, frames // 5)
+    first, last = float(np.median(times[:fifth])), float(np.median(times[-fifth:]))
+    return LongRun(frames, first, last, tuple(sorted(sizes)))
+
+
 @dataclass(frozen=True)
 class Answer:
     """One answered request."""
@@ -88,6 +131,12 @@ class Answer:
     states: list[Any]
     request_bytes: int
     answer_bytes: int
+    peak_bytes: int | None
+
+    @property
+    def overhead(self) -> float:
+        """Milliseconds outside the network."""
+        return self.milliseconds - sum(self.stages.get(stage, 0) for stage in OF_THE_NETWORK)
 
 
 def ask(call: Call, image: str, shapes: list[Any], states: list[Any]) -> Answer:
@@ -98,9 +147,17 @@ def ask(call: Call, image: str, shapes: list[Any], states: list[Any]) -> Answer:
     milliseconds = (time.perf_counter() - start) * 1000
     if status != 200:
         raise GCVOSError(f"the function answers {status}: {content[:300].decode(errors='replace')}")
-    header = next((text for name, text in headers.items() if name.lower() == "server-timing"), "")
-    stages = {stage: float(duration) for stage, duration in re.findall(r"(\w+);dur=([\d.]+)", header)}
-    return Answer(milliseconds, stages, json.loads(content)["states"], len(body), len(content))
+    told = {name.lower(): text for name, text in headers.items()}
+    timing = re.findall(r"(\w+);dur=([\d.]+)", told.get("server-timing", ""))
+    peak = told.get("peak-memory", "")
+    return Answer(
+        milliseconds=milliseconds,
+        stages={stage: float(duration) for stage, duration in timing},
+        states=json.loads(content)["states"],
+        request_bytes=len(body),
+        answer_bytes=len(content),
+        peak_bytes=int(peak) if peak.isdecimal() else None,
+    )
 
 
 def summarize(height: int, objects: int, step: str, answers: list[Answer], image_bytes: int) -> Row:
@@ -112,9 +169,7 @@ def summarize(height: int, objects: int, step: str, answers: list[Answer], image
         step=step,
         p50=float(np.median(times)),
         p95=float(np.percentile(times, 95)),
-        overhead=float(
-            np.median([answer.milliseconds - answer.stages.get("network", 0) for answer in answers])
-        ),
+        overhead=float(np.median([answer.overhead for answer in answers])),
         stages={
             stage: float(np.median([answer.stages[stage] for answer in answers]))
             for stage in answers[0].stages
@@ -123,6 +178,7 @@ def summarize(height: int, objects: int, step: str, answers: list[Answer], image
         request_bytes=answers[-1].request_bytes,
         answer_bytes=answers[-1].answer_bytes,
         state_bytes=len(answers[-1].states[0]),
+        peak_bytes=max((answer.peak_bytes for answer in answers if answer.peak_bytes), default=None),
     )
 
 

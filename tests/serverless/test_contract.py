@@ -253,7 +253,7 @@ def test_the_stages_are_in_the_answer(function, clip):
     body = json.dumps({"image": encode_image(clip[0][0]), "shapes": [[1, 2, 30, 40]], "states": []}).encode()
     _, headers, _ = function(body)
     stages = [stage.split(";")[0] for stage in headers["Server-Timing"].split(", ")]
-    assert stages == ["parse", "states", "decode", "prompts", "network", "shapes", "json"]
+    assert stages == ["parse", "states", "decode", "boxes", "network", "shapes", "json"]
 
 
 def refusal(function, **fields):

@@ -64,11 +64,10 @@ class Tracker:
         drawn = {number: item.shape for number, item in enumerate(request.items, 1) if item.shape is not None}
         model: Any = EncodingOnce(self.model)
         short_side = working_short_side(frame, self.settings.short_side)
-        with timings.measure("prompts"):
-            masks = {
-                number: _drawn_mask(number, shape, frame, model, short_side)
-                for number, shape in drawn.items()
-            }
+        masks = {}
+        for number, shape in drawn.items():
+            with timings.measure("boxes" if shape.type == "rectangle" else "shapes"):
+                masks[number] = _drawn_mask(number, shape, frame, model, short_side)
         with timings.measure("network"):
             memories = {number: state.memory for number, state in states.items()}
             propagator = Propagator(model, short_side=short_side, memories=memories)
