@@ -47,6 +47,7 @@ class TrainingData:
     textures: tuple[Path, ...] = ()
     silhouettes: tuple[Path, ...] = ()
     image_weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    names: tuple[str, ...] = ()  # of the sets
 
 
 def find_training_data(root: Path) -> TrainingData:
@@ -72,6 +73,10 @@ def find_training_data(root: Path) -> TrainingData:
         textures=tuple(list_images(root / "textures")),
         silhouettes=tuple(list_images(root / "silhouettes")),
         image_weights=weights / weights.sum() if len(weights) else weights,
+        names=(
+            *(folder.name for folder in sorted(root.glob("static/*"))),
+            *(("video/train",) if videos else ()),
+        ),
     )
 
 

@@ -11,7 +11,11 @@ from gcvos_model import Propagator, load_model
 from gcvos_model.checkpoints import random_model, read_checkpoint
 from gcvos_model.network.config import TINY
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.training.loop import STAGES, parameter_groups, set_learning_rate, train_stage
+from gcvos_model.training.config import STAGES
+from gcvos_model.training.loop import train_stage
+from gcvos_model.training.optimisation import parameter_groups, set_learning_rate
+from gcvos_model.training.processes import make_fabric
+from gcvos_model.training.run_folder import RunFolder
 from gcvos_model.training.unroll import ClipModel
 
 
@@ -42,8 +46,10 @@ def test_both_stages_learn_from_data_of_their_own(training_data, tmp_path, stage
         STAGES[stage], size=48, frames=3, max_steps=160, max_minutes=60, workers=0, precision="32-true", ema=0.9,
         warm_up_steps=5, learning_rate=1e-3, trunk_factor=1.0,
     )  # fmt: skip
-    best = train_stage(config, TINY, training_data, tmp_path / stage, None, validate=lambda network: 12.5)
-    with (tmp_path / stage / "log.csv").open() as file:
+    run = RunFolder(tmp_path / stage)
+    run.open(config.to_dict(), {})
+    best = train_stage(make_fabric(config), config, TINY, training_data, run, validate=lambda network: 12.5)
+    with run.log.open() as file:
         rows = list(csv.reader(file))
     losses = [float(value) for _, _, kind, value in rows if kind == "loss"]
     assert min(losses[-2:]) < 0.9 * losses[0]

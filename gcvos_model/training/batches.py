@@ -1,0 +1,98 @@
+"""Clips in batches: which process makes which clips of a step, and how they become tensors."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from gcvos_model.errors import InputError
+from gcvos_model.training.config import TrainConfig
+from gcvos_model.training.datasets import TrainingData
+from gcvos_model.training.first_masks import sloppy_clip
+from gcvos_model.training.image_clips import image_clip
+from gcvos_model.training.video_clips import video_clip
+
+
+class Batch(NamedTuple):
+    """Clips as tensors, uint8 as they are loaded: the fields of `Clip` with channels."""
+
+    frames: Tensor  # (B, T, 3, S, S)
+    masks: Tensor  # (B, T, 1, S, S)
+    others: Tensor  # (B, T, 1, S, S)
+    first: Tensor  # (B, 1, S, S)
+    before: Tensor  # (B, 2, S, S)
+
+
+class Clips(Dataset[Batch]):
+    """Clip number i, the same for the same seed whoever asks, without the batch axis."""
+
+    def __init__(self, data: TrainingData, config: TrainConfig) -> None:
+        self.data, self.config = data, config
+
+    def __getitem__(self, index: int) -> Batch:
+        rng = np.random.default_rng((self.config.seed, index))
+        make = video_clip if self.data.videos and rng.random() < self.config.video_share else image_clip
+        clip = make(rng, self.data, self.config.size, self.config.frames)
+        if rng.random() < self.config.sloppy_share:
+            clip = sloppy_clip(rng, clip)
+        return Batch(
+            frames=torch.from_numpy(np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2))),
+            masks=torch.from_numpy(clip.masks)[:, None],
+            others=torch.from_numpy(clip.others)[:, None],
+            first=torch.from_numpy(clip.first)[None],
+            before=torch.from_numpy(clip.before),
+        )
+
+
+class StepSampler(Sampler[list[int]]):
+    """The numbers of one process's clips, step after step without end: the budget ends the training, not the data.
+
+    Step s takes clips s * batch to (s + 1) * batch - 1; of these each process takes its share, in rank order.
+    """
+
+    def __init__(self, batch: int, step: int, rank: int = 0, processes: int = 1) -> None:
+        if batch % processes:
+            raise InputError(
+                f"a batch of {batch} clips cannot be shared evenly by {processes} processes: "
+                f"give --batch a multiple of {processes}"
+            )
+        self.batch, self.step = batch, step
+        share = batch // processes
+        self.own = range(rank * share, (rank + 1) * share)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in count(self.step):
+            yield [step * self.batch + i for i in self.own]
+
+
+def load_batches(
+    data: TrainingData, config: TrainConfig, step: int = 0, rank: int = 0, processes: int = 1
+) -> Iterator[Batch]:
+    """One process's batches from step `step` on.
+
+    Raises:
+        InputError: the batch cannot be shared evenly; there is nothing to make the stage's clips of.
+    """
+    needed = {"images": config.video_share < 1, "videos": config.video_share == 1}
+    for kind, wanted in needed.items():
+        if wanted and not getattr(data, kind):
+            raise InputError(f"stage '{config.stage}' needs {kind} with masks: there are none in the data")
+    loader = DataLoader(
+        Clips(data, config),
+        batch_sampler=StepSampler(config.batch, step, rank, processes),
+        num_workers=config.workers,
+        worker_init_fn=_one_thread,
+        prefetch_factor=8 if config.workers else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+    return iter(loader)
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)

@@ -1,0 +1,114 @@
+"""A run that is killed and resumed learns what an uninterrupted one learns."""
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gcvos_model.errors import CheckpointError, InputError
+from gcvos_model.network.config import TINY
+from gcvos_model.network.network import GCNetwork
+from gcvos_model.training.config import STAGES
+from gcvos_model.training.optimisation import make_optimizer
+from gcvos_model.training.run_folder import RunFolder
+from gcvos_model.training.state import Progress, load_state, save_state
+
+STEPS = 140
+
+
+def command(root, out, *more):
+    return [
+        sys.executable, "-m", "gcvos_model.cli", "train", "--preset", "tiny", "--data", str(root), "--out", str(out),
+        "--size", "32", "--batch", "2", "--max-steps", str(STEPS), "--precision", "32-true", "--workers", "0",
+        "--save-minutes", "0.005", *more,
+    ]  # fmt: skip
+
+
+def losses(run):
+    with (run / "log.csv").open() as file:
+        return {
+            int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["what"] == "loss"
+        }
+
+
+def wait_for(path, process, seconds=120):
+    for _ in range(seconds * 50):
+        if path.exists() or process.poll() is not None:
+            return
+        time.sleep(0.02)
+
+
+def test_losses_after_a_kill_are_those_of_an_uninterrupted_run(training_root, tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command(training_root, tmp_path / "whole"), env=environment, check=True)
+    killed = tmp_path / "killed"
+    with subprocess.Popen(command(training_root, killed), env=environment) as process:
+        wait_for(killed / "state.safetensors", process)
+        process.kill()
+    assert process.returncode not in (0, None)
+    assert max(losses(killed), default=0) < STEPS
+    refused = subprocess.run(command(training_root, killed), env=environment, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    subprocess.run(command(training_root, killed, "--resume"), env=environment, check=True)
+    expected, got = losses(tmp_path / "whole"), losses(killed)
+    assert list(got) == list(range(20, STEPS + 1, 20))
+    assert got == pytest.approx(expected, abs=1e-4)
+    assert (killed / "best.safetensors").exists()
+    assert list((killed / "tensorboard").iterdir())
+
+
+def test_a_state_brings_everything_back(tmp_path):
+    def begin(seed):
+        torch.manual_seed(seed)
+        network = GCNetwork(TINY).to(memory_format=torch.channels_last)
+        return (
+            network,
+            {k: v.clone() for k, v in network.state_dict().items()},
+            make_optimizer(network, STAGES["images"]),
+        )
+
+    network, average, optimizer = begin(0)
+    for parameter in network.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    progress = Progress(step=7, minutes=1.5, best=55.5, losses=[0.25, 0.5])
+    save_state(tmp_path / "state", network, average, optimizer, progress)
+    other, other_average, other_optimizer = begin(1)
+    assert load_state(tmp_path / "state", other, other_average, other_optimizer) == progress
+    for one, two in zip(network.parameters(), other.parameters(), strict=True):
+        two.grad = one.grad.clone()
+    optimizer.step()
+    other_optimizer.step()
+    for (name, one), two in zip(network.state_dict().items(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+        torch.testing.assert_close(average[name], other_average[name], rtol=0, atol=0)
+
+
+def test_half_a_state_is_refused(tmp_path):
+    (tmp_path / "state").write_bytes(b"half of it")
+    network = GCNetwork(TINY)
+    with pytest.raises(CheckpointError, match="cannot resume"):
+        load_state(tmp_path / "state", network, {}, make_optimizer(network, STAGES["images"]))
+
+
+def test_a_run_is_neither_mixed_nor_lost(tmp_path):
+    run, config = RunFolder(tmp_path / "run"), STAGES["images"]
+    with pytest.raises(InputError, match="no run"):
+        run.open(config.to_dict(), {}, resume=True)
+    run.open(config.to_dict(), {})
+    with pytest.raises(InputError, match="--overwrite replaces it"):
+        run.open(config.to_dict(), {})
+    run.open(replace(config, workers=7).to_dict(), {}, resume=True)
+    with pytest.raises(InputError, match=r"size was 192, now 64; learning_rate was 0\.0003, now 0\.1"):
+        run.open(replace(config, size=64, learning_rate=0.1).to_dict(), {}, resume=True)
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    run.last.write_bytes(b"old")
+    run.open(replace(config, size=64).to_dict(), {}, overwrite=True)
+    assert not run.last.exists()
+    assert (tmp_path / "run" / "mine.txt").exists()
