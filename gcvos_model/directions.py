@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from gcvos_model.errors import InputError
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.propagation import SHORT_SIDE, Mask, Propagator
-from gcvos_model.results import FrameResult, ObjectResult, Probabilities, merged_labels
-from gcvos_model.video import FrameSource, open_source
+from gcvos_model.results import FrameResult, ObjectResult, Probabilities, merged_labels, present_ids
+from gcvos_model.video import FrameSource, open_source, read_ahead
 
 Direction = Literal["forward", "backward", "both"]
 Prompts = Mapping[int, Mapping[int, Mask]]  # frame index to object id to mask
+AHEAD = 2  # frames that are decoded while one is worked on
 
 
 def propagate(
@@ -93,14 +94,15 @@ def forward(
 ) -> Iterator[FrameResult]:
     """Carry on from `propagator.index` to `stop`, annotating where there are prompts.
 
-    Between two results, `propagator.memories` is all that is needed to go on elsewhere.
+    Between two results, `propagator.memories` is all that is needed to go on elsewhere. Frames are decoded ahead, in a
+    thread.
 
     Raises:
         InputError: the source ends before an annotated frame.
         MediaError: a frame cannot be read.
     """
     unmet = {i for i in prompts if i >= propagator.index and (stop is None or i < stop)}
-    with closing(source.frames(propagator.index, stop)) as frames:  # type: ignore[type-var]
+    with closing(read_ahead(source.frames(propagator.index, stop), AHEAD)) as frames:  # type: ignore[type-var]
         for index, frame in frames:
             unmet.discard(index)
             propagator.index = index
@@ -112,7 +114,7 @@ def forward(
 def _backward(
     source: FrameSource, prompts: Prompts, propagator: Propagator, start: int, last: int
 ) -> Iterator[FrameResult]:
-    with closing(source.frames_backward(start, last + 1)) as frames:  # type: ignore[type-var]
+    with closing(read_ahead(source.frames_backward(start, last + 1), AHEAD)) as frames:  # type: ignore[type-var]
         for index, frame in frames:
             propagator.index = index
             yield propagator.annotate(frame, prompts[index]) if index in prompts else propagator.step(frame)
@@ -197,7 +199,7 @@ def blend(forward: FrameResult, backward: FrameResult, keyframes: Mapping[int, l
     for object_id, mask in annotated.items():
         labels[(labels == object_id) & ~mask] = 0
         labels[mask] = object_id
-    present = set(np.unique(labels).tolist())
+    present = present_ids(labels)
     objects = {
         i: o if o.annotated else ObjectResult(o.confidence if i in present else 0.0, i in present)
         for i, o in objects.items()

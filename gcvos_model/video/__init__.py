@@ -7,6 +7,7 @@ from .image_folder import ImageFolder
 from .read_ahead import read_ahead
 from .source import Frame, FrameSource
 from .video_file import VideoFile
+from .write_behind import WriteBehind
 from .writer import VideoWriter
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ImageFolder",
     "VideoFile",
     "VideoWriter",
+    "WriteBehind",
     "open_source",
     "read_ahead",
 ]
