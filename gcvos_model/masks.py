@@ -9,6 +9,7 @@ with 0 for the background and positive object ids.
 import io
 import os
 import warnings
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -107,7 +108,9 @@ def write_label_png(path: str | os.PathLike[str], labels: Labels) -> None:
     image = Image.fromarray(labels.astype(np.uint8))
     image.putpalette(davis_palette().tobytes())
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    image.save(
+        buffer, format="PNG", compress_type=zlib.Z_RLE
+    )  # label maps are runs: as small, in half the time
     write_atomic(path, buffer.getvalue())
 
 

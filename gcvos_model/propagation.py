@@ -15,7 +15,14 @@ from gcvos_model.errors import InputError, StateError
 from gcvos_model.memory import MASK_SIDE, ObjectMemory
 from gcvos_model.network.config import MASK_STRIDE, STRIDE
 from gcvos_model.network.network import Features, GCNetwork, merge, with_others
-from gcvos_model.results import FrameResult, ObjectResult, Probabilities, confidence, merged_labels
+from gcvos_model.results import (
+    FrameResult,
+    ObjectResult,
+    Probabilities,
+    confidence,
+    merged_labels,
+    present_ids,
+)
 from gcvos_model.search import search_region
 
 Frame = NDArray[np.uint8]  # (H, W, 3), RGB
@@ -203,7 +210,7 @@ class Propagator:
             labels = labels.astype(np.int32)
         for object_id, mask in masks.items():
             labels[np.asarray(mask) > 0.5] = object_id
-        present = set(np.unique(labels).tolist())
+        present = present_ids(labels)
         objects = {
             i: ObjectResult(confidence=confidence(coarse[k]) if i in present else 0.0, visible=i in present)
             for k, i in enumerate(predicted)

@@ -86,6 +86,13 @@ def merged_labels(coarse: Probabilities, ids: Sequence[int], size: tuple[int, in
     return labels
 
 
+def present_ids(labels: LabelMap) -> set[int]:
+    """The values in a label map, the background's 0 included."""
+    if labels.dtype == np.uint8:  # counting takes a tenth of the time of sorting
+        return set(np.flatnonzero(cv2.calcHist([labels], [0], None, [256], [0, 256])).tolist())
+    return set(np.unique(labels).tolist())
+
+
 def confidence(probability: Probabilities) -> float:
     """See `ObjectResult.confidence`, from a merged map at the network's own resolution."""
     total = float(probability.sum())

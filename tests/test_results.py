@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gcvos_model.results import FrameResult, confidence, merged_labels, upsample
+from gcvos_model.results import FrameResult, confidence, merged_labels, present_ids, upsample
 
 
 def test_one_object_is_where_it_is_more_probable_than_not():
@@ -48,3 +48,11 @@ def test_probabilities_are_upsampled_when_asked_for():
     result = FrameResult(0, np.zeros((20, 30), np.uint8), (1,), np.ones((1, 4, 6), np.float32), (16, 24), {})
     assert result.probabilities.shape == (1, 16, 24)
     np.testing.assert_allclose(result.probabilities, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_which_ids_are_there(dtype):
+    labels = np.zeros((5, 7), dtype)
+    labels[1, 2], labels[4, 6] = 255, 1
+    assert present_ids(labels) == {0, 1, 255}
+    assert present_ids(np.full((2, 2), 7, dtype)) == {7}
