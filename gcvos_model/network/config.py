@@ -38,6 +38,10 @@ class GCConfig:
     # that is larger than a convolution sees; 0: no such block
     normalization: Normalization = "softmax"  # of keys and queries: see `context.py`
     previous_mask_channels: int = 0  # of the cue made of the previous frame's mask; 0: no such cue
+    compared: bool = False  # the context is also read along its other axis: see `context.compare`
+    fine: bool = (
+        False  # res3, averaged to stride 16, joins res4 in what is remembered, asked for and compared
+    )
     annotated_apart: bool = False  # the context of the annotated frames is read beside the running mean
     memory: Memory = "context"  # "spacetime": STM's, the comparator
     memory_interval: int = 1  # every n-th predicted frame is remembered
@@ -71,6 +75,8 @@ LITE = GCConfig(
     skip_blocks=False,
     completion_dilation=4,
     previous_mask_channels=32,
+    compared=True,
+    fine=True,
     annotated_apart=True,
 )
 
@@ -87,6 +93,8 @@ TINY = GCConfig(
     skip_blocks=False,
     completion_dilation=2,
     previous_mask_channels=8,
+    compared=True,
+    fine=True,
     annotated_apart=True,
 )
 

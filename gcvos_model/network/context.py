@@ -81,6 +81,23 @@ def distribute(q: Tensor, G: Tensor) -> Tensor:
     return torch.matmul(q.transpose(1, 2), G)  # (1 or B, N, C_N) x (B, C_N, C_M)
 
 
+def compare(e: Tensor, G: Tensor) -> Tensor:
+    """Read the context along its other axis: how like each position is to each of the C_N context vectors.
+
+    Not in the paper. Equation 3 tells a position what is remembered of things of its kind, by kinds that training has
+    fixed: where the object and its background are of one kind (a dancer before a crowd), it gets a mixture of both.
+    Here the context vectors themselves are the filters, so what is compared is this object, and not its kind.
+
+    Args:
+        e: embedding of the query's positions, `(1 or B, C_M, N)`.
+        G: contexts, `(B, C_N, C_M)`.
+
+    Returns:
+        Scaled inner products, `(B, N, C_N)`.
+    """
+    return torch.matmul(e.transpose(1, 2), G.transpose(1, 2)) / G.shape[2] ** 0.5
+
+
 class GlobalContext(nn.Module):
     """The functions above with the paper's 3x3 convolutions for k, v and q (section 3.2)."""
 
@@ -117,6 +134,11 @@ class GlobalContext(nn.Module):
         """See `distribute`: equation 3."""
         with torch.autocast(q.device.type, enabled=False):
             return distribute(q, G)
+
+    def compare(self, e: Tensor, G: Tensor) -> Tensor:
+        """See `compare`."""
+        with torch.autocast(e.device.type, enabled=False):
+            return compare(e, G)
 
     def keys(self, x: Tensor) -> Tensor:
         """Key maps of memory features, `(B, C_N, h, w)`, normalised: what figure 6 shows."""

@@ -130,14 +130,14 @@ class SharedMemoryEncoder(nn.Module):
     any number of objects. A cell of stride 16 sees the 16 values of each mask at stride 4 as channels.
     """
 
-    def __init__(self, trunk: Trunk, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.from_frame = nn.Conv2d(scale_channels(trunk)[2], out_channels, 3, padding=1)
+        self.from_frame = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.from_mask = nn.Conv2d(MASK_PLANES * 16, out_channels, 3, padding=1, bias=False)
         self.block = ResBlock(out_channels)
         self.out_channels = out_channels
 
     def forward(self, pixels: Tensor, f16: Tensor, masks: Tensor) -> Tensor:
-        """As `MemoryEncoder.forward`, from `f16` `(1 or B, C16, H/16, W/16)` in place of the pixels."""
+        """As `MemoryEncoder.forward`, from `f16` `(1 or B, in_channels, H/16, W/16)` in place of the pixels."""
         x = self.from_frame(f16) + self.from_mask(F.pixel_unshuffle(masks, 4))
         return F.relu(self.block(x))

@@ -26,8 +26,9 @@ class Features(NamedTuple):
     """All that is computed of a frame once, whatever the number of objects."""
 
     pixels: Tensor  # (B, 3, H, W), normalised
-    f16: Tensor  # (B, C16, H/16, W/16), res4
+    f16: Tensor  # (B, C16 or C16 + C8, H/16, W/16): res4, with `config.fine` joined by res3
     q: Tensor  # (B, C_N, H*W/256)
+    e: Tensor  # (B, C_M, H*W/256) what contexts are compared with, or (B, 0, H*W/256)
     local: Tensor  # (B, compressed_channels, H/16, W/16): the query's own part of the compression
     skip8: Tensor  # (B, decoder_channels[0], H/8, W/8)
     skip4: Tensor  # (B, decoder_channels[1], H/4, W/4)
@@ -49,15 +50,17 @@ class GCNetwork(nn.Module):
         self.config = config
         c4, c8, c16 = scale_channels(config.trunk)
         self.trunk = ResNetTrunk(config.trunk)
+        query_in = c16 + c8 * config.fine
         self.memory_encoder: MemoryEncoder | SharedMemoryEncoder = (
-            SharedMemoryEncoder(config.trunk, config.memory_channels)
+            SharedMemoryEncoder(query_in, config.memory_channels)
             if config.shared_trunk
             else MemoryEncoder(config.trunk)
         )
-        sizes = (c16, self.memory_encoder.out_channels, config.key_channels, config.value_channels)
+        sizes = (query_in, self.memory_encoder.out_channels, config.key_channels, config.value_channels)
         self.memory: GlobalContext | SpaceTime = (
             GlobalContext(*sizes, config.normalization) if config.memory == "context" else SpaceTime(*sizes)
         )
+        self.embedding = nn.Conv2d(query_in, config.value_channels, 1) if config.compared else None
         # Figure 2 joins distributed context and local features, section 3.2 compresses them by a convolution. The
         # convolution of joined maps is the sum of two, and the local one is the same for every object.
         compressed = config.compressed_channels
@@ -67,9 +70,8 @@ class GCNetwork(nn.Module):
         self.compress_local = nn.Conv2d(config.local_channels or c16, compressed, 3, padding=1)
         cue = config.previous_mask_channels
         self.cue = nn.Conv2d(MASK_PLANES * 16, cue, 3, padding=1) if cue else None
-        self.compress = nn.Conv2d(
-            config.reads * config.value_channels + cue, compressed, 3, padding=1, bias=False
-        )
+        read = config.value_channels + config.key_channels * config.compared
+        self.compress = nn.Conv2d(config.reads * read + cue, compressed, 3, padding=1, bias=False)
         wide, slim = config.decoder_channels
         self.skip8 = Skip(c8, wide, config.skip_blocks)
         self.skip4 = Skip(c4, slim, config.skip_blocks)
@@ -93,10 +95,12 @@ class GCNetwork(nn.Module):
         """
         pixels = (frames - self.mean) / self.std
         f4, f8, f16 = self.trunk(pixels)
+        rich = torch.cat([f16, F.avg_pool2d(f8, 2)], dim=1) if self.config.fine else f16
         return Features(
             pixels=pixels,
-            f16=f16,
-            q=self.memory.queries(f16),
+            f16=rich,
+            q=self.memory.queries(rich),
+            e=self.embedding(rich).flatten(2).float() if self.embedding else rich[:, :0].flatten(2),
             local=self.compress_local(self.local(f16)),
             skip8=self.skip8(f8),
             skip4=self.skip4(f4),
@@ -130,10 +134,10 @@ class GCNetwork(nn.Module):
             Log-odds of each object's mask by itself, `(K, 1, H/4, W/4)`, float32.
         """
         height, width = features.f16.shape[-2:]
-        read = torch.cat(
-            [self.memory.read(features.q, memory) for memory in memories], dim=2
-        )  # (K, N, reads * C_M)
-        joined = read.transpose(1, 2).unflatten(2, (height, width)).to(features.f16.dtype)
+        read = [self.memory.read(features.q, memory) for memory in memories]  # each (K, N, C_M)
+        if self.config.compared:
+            read += [self.memory.compare(features.e, memory) for memory in memories]  # each (K, N, C_N)
+        joined = torch.cat(read, dim=2).transpose(1, 2).unflatten(2, (height, width)).to(features.f16.dtype)
         if self.cue is not None:
             cue = F.relu(self.cue(F.pixel_unshuffle(_two_planes(previous).to(joined.dtype), 4)))
             joined = torch.cat([joined, cue], dim=1)

@@ -60,3 +60,7 @@ class SpaceTime(nn.Module):
     def read(self, q: Tensor, memory: Tensor) -> Tensor:
         """See `read`."""
         return read(q, memory)
+
+    def compare(self, e: Tensor, memory: Tensor) -> Tensor:
+        """Nothing, `(B, N, C_N)`: here every position is compared with every other one in `read` already."""
+        return e.new_zeros(memory.shape[0], e.shape[2], memory.shape[2] - e.shape[1])

@@ -24,8 +24,9 @@ class Batch(NamedTuple):
     frames: Tensor  # (B, T, 3, S, S)
     masks: Tensor  # (B, T, 1, S, S)
     others: Tensor  # (B, T, 1, S, S)
+    decoys: Tensor  # (B, T, 1, S, S)
     first: Tensor  # (B, 1, S, S)
-    before: Tensor  # (B, 2, S, S)
+    before: Tensor  # (B, 3, S, S)
 
 
 class Clips(Dataset[Batch]):
@@ -44,6 +45,7 @@ class Clips(Dataset[Batch]):
             frames=torch.from_numpy(np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2))),
             masks=torch.from_numpy(clip.masks)[:, None],
             others=torch.from_numpy(clip.others)[:, None],
+            decoys=torch.from_numpy(clip.decoys)[:, None],
             first=torch.from_numpy(clip.first)[None],
             before=torch.from_numpy(clip.before),
         )

@@ -12,6 +12,7 @@ Image = NDArray[np.uint8]
 class Clip:
     """A clip of one object. Masks are uint8, 0 or 255 with soft edges.
 
+    Decoys are what a drifting track takes for the object: other objects, tracked or not.
     `before` is what the network is told of the frame before the second: the first frame's masks, or those of a frame
     that it never sees, where time has passed since the annotated one.
     """
@@ -19,13 +20,14 @@ class Clip:
     frames: Image  # (T, S, S, 3) RGB
     masks: Image  # (T, S, S): the object's
     others: Image  # (T, S, S): of other tracked objects; empty where none is tracked
+    decoys: Image  # (T, S, S)
     first: Image  # (S, S): the object's mask on the first frame as the annotator gave it
-    before: Image  # (2, S, S): the object's and the others' masks on the frame before the second
+    before: Image  # (3, S, S): masks, others and decoys of the frame before the second
 
 
-def clip_of(frames: Image, masks: Image, others: Image) -> Clip:
+def clip_of(frames: Image, masks: Image, others: Image, decoys: Image) -> Clip:
     """A clip whose annotation is exact and whose second frame follows its first."""
-    return Clip(frames, masks, others, masks[0], np.stack([masks[0], others[0]]))
+    return Clip(frames, masks, others, decoys, masks[0], np.stack([masks[0], others[0], decoys[0]]))
 
 
 def without_second(clip: Clip) -> Clip:
@@ -40,5 +42,6 @@ def without_second(clip: Clip) -> Clip:
         frames=clip.frames[keep],
         masks=clip.masks[keep],
         others=clip.others[keep],
-        before=np.stack([clip.masks[1], clip.others[1]]),
+        decoys=clip.decoys[keep],
+        before=np.stack([clip.masks[1], clip.others[1], clip.decoys[1]]),
     )

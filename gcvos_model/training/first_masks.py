@@ -15,7 +15,7 @@ def sloppy_clip(rng: np.random.Generator, clip: Clip) -> Clip:
     """The clip with a sloppy annotation; where no gap follows it, it is the first cue too."""
     first = sloppy_mask(rng, clip.first)
     gap = not np.array_equal(clip.before[0], clip.first)
-    return replace(clip, first=first, before=clip.before if gap else np.stack([first, clip.before[1]]))
+    return replace(clip, first=first, before=clip.before if gap else np.stack([first, *clip.before[1:]]))
 
 
 def sloppy_mask(rng: np.random.Generator, mask: Mask) -> Mask:

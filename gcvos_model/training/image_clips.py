@@ -25,14 +25,14 @@ PACE = (0.25, 1.25)  # of an object's motion: it is slow in some clips and fast 
 WARPED_SHARE = 0.4  # of clips; the others are layered
 GAP_SHARE = 0.35  # of clips whose second frame is left out
 KNOWN_SHARE = 0.6  # of other objects that are tracked too
-DISTRACTORS = (0.4, 0.4, 0.2)  # chances of none, one and two of them in a layered clip
+DISTRACTORS = (0.3, 0.3, 0.25, 0.15)  # chances of none, one, two and three of them in a layered clip
 
 
 @dataclass(frozen=True)
 class Layer:
     """Something cut out: its image, its mask (0 or 255), its sampling map in each frame, its own colours.
 
-    `known`: it is an object that is tracked too, and not just something that is there.
+    `known`: it is another object that is tracked too. `decoy`: it is what a drifting track takes for the object.
     """
 
     image: Image
@@ -40,6 +40,7 @@ class Layer:
     maps: list[NDArray[np.float32]]
     table: NDArray[np.uint8] | None = None
     known: bool = False
+    decoy: bool = False
 
 
 def image_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
@@ -91,7 +92,7 @@ def place(
 def warped_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: int) -> Clip:
     """The paper's: one image, moved and bent as a whole."""
     image, mask, others = random_object(rng, data)
-    others = others if rng.random() < KNOWN_SHARE else np.zeros_like(others)
+    known = others if rng.random() < KNOWN_SHARE else np.zeros_like(others)
     centre, extent = bounds(mask)
     shorter = min(mask.shape)
     pixels = np.clip(extent / rng.uniform(0.25, 0.95), 0.45 * shorter, 1.1 * shorter)
@@ -100,7 +101,8 @@ def warped_clip(rng: np.random.Generator, data: TrainingData, size: int, frames:
     return clip_of(
         frames=np.stack(vary_frames(rng, [remap(image, m) for m in maps])),
         masks=np.stack([remap(mask, m) for m in maps]),
-        others=np.stack([remap(others, m) for m in maps]),
+        others=np.stack([remap(known, m) for m in maps]),
+        decoys=np.stack([remap(others, m) for m in maps]),
     )
 
 
@@ -109,37 +111,30 @@ def layered_clip(rng: np.random.Generator, data: TrainingData, size: int, frames
     motion = OBJECT_MOTION.scaled(rng.uniform(*PACE))
     target = object_layer(rng, *random_object(rng, data)[:2], size, frames, motion, spread=0.3)
     layers = [target]
-    for _ in range(rng.choice(3, p=DISTRACTORS)):
+    for _ in range(rng.choice(len(DISTRACTORS), p=DISTRACTORS)):
         twin = rng.random() < 0.5  # the same object again, in other colours as often as not
         source = (target.image, target.mask) if twin else random_object(rng, data)[:2]
         distractor = object_layer(rng, *source, size, frames, motion, spread=0.45)
-        distractor = replace(distractor, known=rng.random() < KNOWN_SHARE)
+        distractor = replace(distractor, known=rng.random() < KNOWN_SHARE, decoy=True)
         layers.insert(0 if rng.random() < 0.6 else len(layers), distractor)
     if data.silhouettes and data.textures and rng.random() < 0.35:
         layers.append(occluder_layer(rng, data, size, frames))
-    composed, masks, others = [], [], []
-    for t, canvas in enumerate(scene_frames(rng, data, size, frames)):
-        frame, mask, other = compose(canvas, layers, target, t)
-        composed.append(frame)
-        masks.append(mask)
-        others.append(other)
-    return clip_of(np.stack(vary_frames(rng, composed)), np.stack(masks), np.stack(others))
+    scene = scene_frames(rng, data, size, frames)
+    composed, *planes = zip(*(compose(scene[t], layers, target, t) for t in range(frames)), strict=True)
+    return clip_of(np.stack(vary_frames(rng, list(composed))), *(np.stack(plane) for plane in planes))
 
 
 def compose(
     canvas: NDArray[np.float32], layers: Sequence[Layer], target: Layer, t: int
-) -> tuple[Image, Image, Image]:
-    """Frame t of the layers over each other, first one first: RGB, and the visible target's and known others' masks."""
-    mask = np.zeros(canvas.shape[:2], np.float32)
-    others = mask
+) -> tuple[Image, Image, Image, Image]:
+    """Frame t of the layers over each other, first one first: RGB, and what is seen of target, others and decoys."""
+    seen = np.zeros((3, *canvas.shape[:2]), np.float32)
     for layer in layers:
         canvas, cover = paste(canvas, layer, t)
-        mask, others = mask * (1 - cover), others * (1 - cover)
-        if layer is target:
-            mask = cover
-        elif layer.known:
-            others = others + cover
-    return canvas.astype(np.uint8), (mask * 255).astype(np.uint8), (others * 255).astype(np.uint8)
+        seen *= 1 - cover
+        planes = [layer is target, layer.known, layer.decoy]
+        seen[planes] += cover
+    return canvas.astype(np.uint8), *(seen * 255).astype(np.uint8)
 
 
 def object_layer(

@@ -55,7 +55,7 @@ def train_step(fabric: Fabric, model: Any, optimizer: Any, config: TrainConfig, 
     Raises:
         GCVOSError: the gradients are no longer finite; the weights are left as they were.
     """
-    logits = model(batch.frames, batch.first, batch.others, batch.before)
+    logits = model(batch.frames, batch.first, batch.others, batch.decoys, batch.before)
     loss = clip_loss(logits.flatten(0, 1), batch.masks[:, 1:].flatten(0, 1))
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss)

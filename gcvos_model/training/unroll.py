@@ -8,7 +8,10 @@ from gcvos_model.network.config import MASK_STRIDE
 from gcvos_model.network.network import Features, GCNetwork
 
 DAMAGED = 0.5  # share of fed-back masks that are damaged
-EMPTIED = 0.1  # share that is emptied altogether: a lost object leaves no mask behind
+# Shares of the damaged ones:
+EMPTIED = 0.15  # emptied altogether: a lost object leaves no mask behind
+TAKING = 0.3  # the decoys are taken in
+TAKEN = 0.1  # of these, the object itself is left
 
 
 class ClipModel(nn.Module):
@@ -18,7 +21,9 @@ class ClipModel(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, frames: Tensor, first: Tensor, others: Tensor, before: Tensor) -> Tensor:
+    def forward(
+        self, frames: Tensor, first: Tensor, others: Tensor, decoys: Tensor, before: Tensor
+    ) -> Tensor:
         """Segment frames 2..T from the first frame's mask; the soft masks are fed back (section 3.3).
 
         Args:
@@ -26,7 +31,8 @@ class ClipModel(nn.Module):
             first: the object's mask on the first frame, in [0, 1], `(B, 1, H, W)`.
             others: the other tracked objects' masks on each frame, `(B, T, 1, H, W)`: true ones, damaged as the
                 object's own are, stand in for what would be predicted of them.
-            before: the object's and the others' masks on the frame before the second, `(B, 2, H, W)`.
+            decoys: what a drifting track takes for the object, on each frame, `(B, T, 1, H, W)`.
+            before: the object's, the others' and the decoys' masks on the frame before the second, `(B, 3, H, W)`.
 
         Returns:
             Log-odds at full size, `(B, T - 1, 1, H, W)`, float32.
@@ -36,7 +42,9 @@ class ClipModel(nn.Module):
         per_frame = [
             Features(*(f.unflatten(0, (batch, length))[:, t] for f in features)) for t in range(length)
         ]
-        around = F.avg_pool2d(others.flatten(0, 1), MASK_STRIDE).unflatten(0, (batch, length))
+        around, decoy = (
+            F.avg_pool2d(m.flatten(0, 1), MASK_STRIDE).unflatten(0, (batch, length)) for m in (others, decoys)
+        )
         annotated = context = network.context(
             per_frame[0], torch.cat([F.avg_pool2d(first, MASK_STRIDE), around[:, 0]], dim=1)
         )
@@ -46,7 +54,7 @@ class ClipModel(nn.Module):
             memories = [annotated, context] if network.config.annotated_apart else [context]
             logits = network.segment(per_frame[t], memories, fed_back)
             outputs.append(logits)
-            fed_back = self.feed_back(logits.sigmoid(), around[:, t])
+            fed_back = self.feed_back(logits.sigmoid(), around[:, t], decoy[:, t])
             if t + 1 < length:
                 context = network.memory.update(context, network.context(per_frame[t], fed_back), t + 1)
         stacked = torch.stack(outputs, dim=1)
@@ -55,13 +63,14 @@ class ClipModel(nn.Module):
         )
         return full.unflatten(0, (batch, length - 1))
 
-    def feed_back(self, masks: Tensor, others: Tensor) -> Tensor:
+    def feed_back(self, masks: Tensor, others: Tensor, decoys: Tensor) -> Tensor:
         """The two planes that the next frame gets, `(B, 2, h, w)`: as they are, but damaged in training."""
-        planes = (damage(masks), damage(others)) if self.training else (masks, others)
-        return torch.cat(planes, dim=1)
+        if self.training:
+            masks, others = damage(masks, decoys), damage(others, masks)
+        return torch.cat([masks, others], dim=1)
 
 
-def damage(masks: Tensor) -> Tensor:
+def damage(masks: Tensor, decoys: Tensor) -> Tensor:
     """Damage some of the masks as a drifting track does: parts are missing, others are too much, or all is lost.
 
     Three frames of a clip are too few for errors to build up as they do over a hundred. A network that only ever
@@ -69,6 +78,7 @@ def damage(masks: Tensor) -> Tensor:
 
     Args:
         masks: soft masks in [0, 1], `(B, 1, h, w)`.
+        decoys: what some of them take in, or go over to, same shape.
 
     Returns:
         The same shape; what is left of a mask keeps its gradient.
@@ -78,9 +88,11 @@ def damage(masks: Tensor) -> Tensor:
     field = F.interpolate(noise, size=(height, width), mode="bicubic", align_corners=False).unflatten(
         0, (2, batch)
     )
-    chance = torch.rand(4, batch, 1, 1, 1, device=masks.device)
+    chance = torch.rand(5, batch, 1, 1, 1, device=masks.device)
     missing = field[0] < 0.6 * chance[0]
     extra = (field[1] > 0.85) & (chance[1] < 0.3)
     damaged = torch.where(extra, 1.0, torch.where(missing, 0.0, masks))
+    damaged = torch.where(chance[4] < TAKING, torch.maximum(damaged, decoys), damaged)
+    damaged = torch.where(chance[4] < TAKEN, decoys, damaged)
     damaged = torch.where(chance[2] < EMPTIED, 0.0, damaged)
     return torch.where(chance[3] < DAMAGED, damaged, masks)

@@ -1,6 +1,7 @@
 """Stage 2: clips of real video (section 3.3, 'Fine-tuning on videos')."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from gcvos_model.training.image_clips import KNOWN_SHARE, Image, bounds
 from gcvos_model.training.warps import affine, remap
 
 MAX_GAP = 3  # section 3.3: the sampling interval is drawn from [1, 3]
+UNKNOWN = np.array([1, 0, 1], np.uint8)[:, None, None]  # the planes of `Clip.before` without the others
 FAR_SHARE = 0.4  # of clips whose annotated frame may be any of the sequence
 
 
@@ -36,12 +38,11 @@ def video_clip(rng: np.random.Generator, data: TrainingData, size: int, frames: 
         masks = [((label == wanted) * np.uint8(255)).astype(np.uint8) for label in labels]
         if masks[0].mean() < 0.25:  # under a thousandth of the frame
             continue
-        known = rng.random() < KNOWN_SHARE
-        others = [
-            ((label > 0) * known * np.uint8(255) - mask * known).astype(np.uint8)
-            for label, mask in zip(labels, masks, strict=True)
-        ]
-        clip = crop_clip(rng, [read_rgb(sequence.frames[i]) for i in chosen], masks, others, size)
+        others = [(label > 0) * np.uint8(255) - mask for label, mask in zip(labels, masks, strict=True)]
+        images = [read_rgb(sequence.frames[i]) for i in chosen]
+        clip = crop_clip(rng, images, masks, others, size)
+        if rng.random() >= KNOWN_SHARE:
+            clip = replace(clip, others=np.zeros_like(clip.others), before=clip.before * UNKNOWN)
         if (clip.masks[0] > 127).any():
             return without_second(clip) if far else clip
 
@@ -77,8 +78,10 @@ def crop_clip(
     grid = np.stack([*np.meshgrid(axis, axis)], axis=-1)
     positions = (grid @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
     table = jitter_table(rng, 0.2)
+    around = [remap(mask, positions) for mask in others]
     return clip_of(
         frames=np.stack([apply_table(remap(image, positions), table) for image in images]),
         masks=np.stack([remap(mask, positions) for mask in masks]),
-        others=np.stack([remap(mask, positions) for mask in others]),
+        others=np.stack(around),
+        decoys=np.stack(around),
     )

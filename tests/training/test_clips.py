@@ -74,7 +74,7 @@ def test_clips_have_the_shape_asked_for_and_repeat_by_seed(training_data, make):
         np.testing.assert_array_equal(clip.masks, again.masks)
         assert clip.others.shape == clip.masks.shape
         assert clip.first.shape == (48, 48)
-        assert clip.before.shape == (2, 48, 48)
+        assert clip.before.shape == (3, 48, 48)
         assert (clip.masks.astype(int) + clip.others <= 256).all()  # nothing is two objects
 
 
@@ -89,11 +89,12 @@ def test_the_first_mask_is_never_empty_and_objects_move(training_data):
 
 def test_a_gap_keeps_the_masks_of_the_frame_left_out():
     planes = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((4, 8, 8), np.uint8)
-    clip = without_second(clip_of(np.repeat(planes[..., None], 3, -1), planes, planes + 100))
+    clip = without_second(clip_of(np.repeat(planes[..., None], 3, -1), planes, planes + 100, planes + 200))
     assert clip.frames[:, 0, 0, 0].tolist() == [0, 2, 3]
     assert clip.masks[:, 0, 0].tolist() == [0, 2, 3]
     assert clip.others[:, 0, 0].tolist() == [100, 102, 103]
-    assert clip.before[:, 0, 0].tolist() == [1, 101]
+    assert clip.decoys[:, 0, 0].tolist() == [200, 202, 203]
+    assert clip.before[:, 0, 0].tolist() == [1, 101, 201]
     assert clip.first[0, 0] == 0
 
 
@@ -102,12 +103,13 @@ def test_what_lies_in_front_hides_objects_behind_it():
         image, mask = np.full((16, 16, 3), 200, np.uint8), np.zeros((16, 16), np.uint8)
         mask[:, left : left + 8] = 255
         grid = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).astype(np.float32)
-        return Layer(image, mask, [grid], known=known)
+        return Layer(image, mask, [grid], known=known, decoy=known)
 
     target, front = layer(0), layer(4, known=True)
-    _, mask, others = compose(np.zeros((16, 16, 3), np.float32), [target, front], target, 0)
+    _, mask, others, decoys = compose(np.zeros((16, 16, 3), np.float32), [target, front], target, 0)
     assert (mask[8] > 127).tolist() == [True] * 4 + [False] * 12
     assert (others[8] > 127).tolist() == [False] * 4 + [True] * 8 + [False] * 4
+    np.testing.assert_array_equal(decoys, others)
 
 
 def test_appearance_leaves_geometry_alone():

@@ -37,7 +37,7 @@ def test_a_mask_is_never_lost():
 
 def test_the_cue_is_as_sloppy_unless_a_gap_follows():
     masks = np.stack([disc(), np.roll(disc(), 3, 1), np.roll(disc(), 6, 1)])
-    clip = clip_of(np.zeros((3, 64, 64, 3), np.uint8), masks, 0 * masks)
+    clip = clip_of(np.zeros((3, 64, 64, 3), np.uint8), masks, 0 * masks, 0 * masks)
     near = sloppy_clip(np.random.default_rng(1), clip)
     np.testing.assert_array_equal(near.before[0], near.first)
     far = sloppy_clip(np.random.default_rng(1), without_second(clip))

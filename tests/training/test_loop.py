@@ -26,9 +26,10 @@ def test_an_unrolled_clip_is_what_the_propagator_does(monkeypatch):
     frames = torch.randint(0, 256, (1, 3, 3, 64, 64), dtype=torch.uint8)
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 16:48, 8:40] = 1
+    nothing = torch.zeros(1, 3, 1, 64, 64)
     with torch.inference_mode():
         logits = ClipModel(network).eval()(
-            frames.float() / 255, mask, torch.zeros(1, 3, 1, 64, 64), torch.cat([mask, 0 * mask], dim=1)
+            frames.float() / 255, mask, nothing, nothing, torch.cat([mask, 0 * mask, 0 * mask], dim=1)
         )
     propagator = Propagator(network, short_side=64)
     images = [np.ascontiguousarray(frame.permute(1, 2, 0).numpy()) for frame in frames[0]]
