@@ -73,16 +73,18 @@ def test_objects_that_start_at_different_frames(function, clip):
     assert np.array_equal(mask_of(shapes[0], (48, 64)), labels == 1)
 
 
-def test_the_frame_is_encoded_once_for_all_objects(function, clip, monkeypatch):
+def test_the_image_is_decoded_and_encoded_once_for_all_objects(function, clip, monkeypatch):
     frames, masks = clip
     calls = []
-    encode = function.tracker.model.encode
-    monkeypatch.setattr(function.tracker.model, "encode", lambda pixels: calls.append(1) or encode(pixels))
+    for holder, name in ((cv2, "imdecode"), (function.tracker.model, "encode")):
+        once = getattr(holder, name)
+        counted = lambda *given, name=name, once=once: calls.append(name) or once(*given)  # noqa: E731
+        monkeypatch.setattr(holder, name, counted)
     drawn = list(shapes_of(masks[0]).values())
-    _, states = ask(function, encode_image(frames[0]), drawn)
-    assert len(calls) == 1
-    ask(function, encode_image(frames[1]), [None, None, None, drawn[0]], states)
-    assert len(calls) == 2
+    _, states = ask(function, encode_image(frames[0]), [*drawn, drawn[0]])
+    assert calls == ["imdecode", "encode"]
+    ask(function, encode_image(frames[1]), [None] * 4 + [drawn[0]] * 2, states)
+    assert calls == ["imdecode", "encode"] * 2
 
 
 def test_bare_rectangles_of_functions_without_shape_types(function, clip):
@@ -275,7 +277,7 @@ def refusal(function, **fields):
             "shapes[1]: the mask is empty",
         ),
         ({"shapes": [None], "states": ["AAAA"]}, 400, "states[0]: 3 bytes that are not a state"),
-        ({"shapes": [[1, 1, 5, 5]] * 201}, 413, "shapes: 201 objects, the limit is 200"),
+        ({"shapes": [[1, 1, 5, 5]] * 101}, 413, "shapes: 101 objects, the limit is 100"),
     ],
 )
 def test_refusals(function, capfd, fields, status, error):

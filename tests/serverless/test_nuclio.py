@@ -5,9 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cvat_side import ask, encode_image, post, track
-from function_folder import FUNCTION
+from cvat_sdk.masks import encode_mask
+from cvat_side import ask, encode_image, mask_of, post, track
+from function_folder import FUNCTION, SHORT_SIDE
 from nuclio_server import NuclioServer
+from PIL import Image
+
+from gcvos_model.cli import main
+from gcvos_model.masks import read_label_png, write_label_png
 
 MASK = {"type": "mask", "points": [0, 196, 8, 10, 21, 23]}
 DRAWN = [
@@ -26,6 +31,28 @@ def server(environment):
 def test_the_process_answers_as_the_function_in_memory(server, function, clip):
     frames, _ = clip
     assert track(post(server.url), frames, DRAWN) == track(function, frames, DRAWN)
+
+
+def test_masks_over_http_are_those_of_gcvos_propagate(server, function, checkpoint, clip, tmp_path):
+    """With all that lies between: PNG, run lengths, JSON, base64, two processes."""
+    frames, masks = clip
+    second = np.zeros_like(masks[0])
+    second[30:40, 40:60] = True
+    (tmp_path / "clip").mkdir()
+    for index, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / "clip" / f"{index:05d}.png")
+    write_label_png(tmp_path / "first.png", masks[0] + 2 * second.astype(np.uint8))
+    options = ["--model", checkpoint, "--device", "cpu", "--precision", "float32", "--short-side", SHORT_SIDE]
+    files = [tmp_path / "clip", "--mask", tmp_path / "first.png", "--out", tmp_path / "out"]
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in ("propagate", *files, *options)])
+    assert not ended.value.code
+    drawn = [{"type": "mask", "points": encode_mask(mask)} for mask in (masks[0], second)]
+    rows = track(post(server.url), frames, drawn)
+    for index, (one, two) in enumerate(rows):
+        labels = read_label_png(tmp_path / "out" / f"{index:05d}.png")
+        assert np.array_equal(mask_of(one, labels.shape) + 2 * mask_of(two, labels.shape), labels)
+    assert labels.any()
 
 
 def test_frames_spread_over_two_workers(server, clip):
@@ -83,18 +110,19 @@ def test_requests_at_the_same_time(server, clip):
         assert list(pool.map(lambda _: track(call, frames[:3], DRAWN), range(6))) == [expected] * 6
 
 
-def test_a_worker_outlives_bad_requests(server, function, monkeypatch, clip):
-    from test_properties import requests
+def test_workers_outlive_bad_requests(server, function, monkeypatch, clip):
+    """A worker that hangs would answer 408 and be another process after; one that dies takes the server along."""
+    from test_properties import REQUESTS, requests
 
-    monkeypatch.setattr(function.context.logger, "warn", lambda message: None)
     images = [encode_image(frame) for frame in clip[0][:2]]
     _, states = ask(function, images[0], DRAWN)
-    processes = server.processes()
+    processes, before = server.processes(), len(server.served)
     call = post(server.url)
-    for body in requests((images, DRAWN, [json.loads(state) for state in states]), 150):
+    for body in requests((images, DRAWN, [json.loads(state) for state in states]), REQUESTS):
         status, _, content = call(body)
         assert status in (200, 400, 413, 422)
         json.loads(content)
+    assert len(server.served) - before == REQUESTS
     assert server.processes() == processes
     assert server.alive
 

@@ -28,7 +28,7 @@ class Settings:
     )
     threads: int = _setting(0, "threads of PyTorch and OpenCV; 0 leaves it to them", least=0, most=1024)
     max_objects: int = _setting(
-        200, "most objects in one request; more are refused with 413", least=1, most=10_000
+        100, "most objects in one request; more are refused with 413", least=1, most=10_000
     )
     max_pixels: int = _setting(
         50_000_000, "most pixels of an image; more are refused with 413", least=1, most=10**9
