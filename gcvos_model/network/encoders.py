@@ -50,7 +50,9 @@ class ResNetTrunk(nn.Module):
 
     def forward(self, pixels: Tensor) -> Scales:
         """Pixels `(B, in_channels, H, W)`, H and W multiples of 16, to features at strides 4, 8 and 16."""
-        x = F.max_pool2d(F.relu(self.conv1(pixels)), 3, stride=2, padding=1)
+        x = F.relu(
+            F.max_pool2d(self.conv1(pixels), 3, stride=2, padding=1)
+        )  # the ReLU on a quarter of the pixels
         f4 = self.layer1(x)
         f8 = self.layer2(f4)
         return Scales(f4, f8, self.layer3(f8))

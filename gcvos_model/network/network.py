@@ -93,7 +93,7 @@ class GCNetwork(nn.Module):
         Returns:
             What every object's segmentation and memory share.
         """
-        pixels = (frames - self.mean) / self.std
+        pixels = normalize_pixels(frames, self.mean, self.std)
         f4, f8, f16 = self.trunk(pixels)
         rich = torch.cat([f16, F.avg_pool2d(f8, 2)], dim=1) if self.config.fine else f16
         return Features(
@@ -149,6 +149,17 @@ def with_others(masks: Tensor) -> Tensor:
     """Join each object's mask with the other objects': soft masks of one frame `(K, 1, h, w)` to `(K, 2, h, w)`."""
     others = (masks.sum(dim=0, keepdim=True) - masks).clamp(0, 1)
     return torch.cat([masks, others], dim=1)
+
+
+def normalize_pixels(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """`(frames - mean) / std` for frames `(B, 3, H, W)` and `mean` and `std` of their channels; channels-last.
+
+    Row by row: over pixels of three channels each, the same takes ten times as long.
+    """
+    batch, channels, height, width = frames.shape
+    rows = frames.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
+    rows = (rows - mean.flatten().repeat(width)) / std.flatten().repeat(width)
+    return rows.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 def merge(logits: Tensor) -> Tensor:

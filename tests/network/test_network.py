@@ -7,7 +7,7 @@ import torch
 
 from gcvos_model.checkpoints import random_model
 from gcvos_model.network.config import LITE, PAPER, TINY, GCConfig
-from gcvos_model.network.network import GCNetwork, merge, with_others
+from gcvos_model.network.network import GCNetwork, merge, normalize_pixels, with_others
 
 
 def parameters(config: GCConfig) -> float:
@@ -94,3 +94,12 @@ def test_gradients_reach_every_part():
     context = network.context(features, masks)
     network.segment(features, [context, context], masks).sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pixels_are_normalized_channel_by_channel(layout):
+    frames = torch.rand(2, 3, 4, 6).to(memory_format=layout)
+    mean, std = torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1), torch.tensor([0.2, 0.3, 0.1]).view(1, 3, 1, 1)
+    normalized = normalize_pixels(frames, mean, std)
+    assert torch.equal(normalized, (frames - mean) / std)
+    assert normalized.is_contiguous(memory_format=torch.channels_last)
