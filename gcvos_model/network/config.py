@@ -30,6 +30,7 @@ class GCConfig:
         512  # of the query's local features; 0: res4 itself is joined with the distributed context
     )
     compressed_channels: int = 256  # at stride 16, what the decoder starts from
+    compress_kernel: int = 3  # of the convolution that compresses what is read; what is read is smooth
     decoder_channels: tuple[int, int] = (256, 256)  # at strides 8 and 4
     skip_blocks: bool = True  # a residual block on each skip connection, as the paper's decoder has
     completion_dilation: int = (
@@ -71,6 +72,7 @@ LITE = GCConfig(
     value_channels=192,
     local_channels=0,
     compressed_channels=128,
+    compress_kernel=1,
     decoder_channels=(64, 32),
     skip_blocks=False,
     completion_dilation=4,
@@ -89,6 +91,7 @@ TINY = GCConfig(
     value_channels=16,
     local_channels=0,
     compressed_channels=32,
+    compress_kernel=1,
     decoder_channels=(16, 16),
     skip_blocks=False,
     completion_dilation=2,
