@@ -30,6 +30,9 @@ LOG_WIDTH = 200
 
 LONG_RUN_HEIGHT = 480
 
+EVERY_BOX = 10
+"""Frames from one whose objects' boxes become masks to the next."""
+
 
 def benchmark_serverless(
     function: Annotated[Path | None, typer.Option(help="Its folder; default: that of this checkout.")] = None,
@@ -46,7 +49,10 @@ def benchmark_serverless(
     ] = 20,
     frames: Annotated[int, typer.Option(min=0, help="Of the long run, at 480p; 0: none.")] = 500,
     accuracy: Annotated[
-        list[Path] | None, typer.Option(help="Measure J on this DAVIS folder instead. Repeatable.")
+        list[Path] | None,
+        typer.Option(
+            help="Measure J, and boxes that become masks, on this DAVIS folder instead. Repeatable."
+        ),
     ] = None,
     benchmark: Annotated[Benchmark, typer.Option(help="For --accuracy: whose layout.")] = Benchmark.DAVIS2017,
     out: Annotated[Path | None, typer.Option(help="Append one JSON line a row to this file.")] = None,
@@ -108,16 +114,20 @@ def show_long(run: LongRun, console: Console) -> dict[str, Any]:
 def measure_accuracy(
     call: Call, root: Path, benchmark: Benchmark, settings: dict[str, str], console: Console
 ) -> list[dict[str, Any]]:
-    """Mean J by sequence, for the core and the function with each shape type; shown as a table."""
+    """Mean J by sequence, for the core and the function with each shape type, and the IoU of boxes that become
+    masks; shown as tables.
+    """
     from gcvos_model.checkpoints import load_model
     from gcvos_model.cli.serverless_accuracy import count_equal, measure_types
+    from gcvos_model.evaluation.box_prompts import as_table, mean_overlaps, variants
     from gcvos_model.propagation import Propagator
 
     sequences = read_dataset(root, benchmark, "val")
     network = load_model(
         settings["GCVOS_MODEL"], device=settings["GCVOS_DEVICE"], precision=settings["GCVOS_PRECISION"]
     )
-    core = partial(Propagator, network, short_side=int(settings["GCVOS_SHORT_SIDE"]))
+    short_side = int(settings["GCVOS_SHORT_SIDE"])
+    core = partial(Propagator, network, short_side=short_side)
     frames = sum(len(sequence.images) for sequence in sequences)
     with tempfile.TemporaryDirectory(prefix="gcvos-") as folder, frame_progress(console) as progress:
         bar = progress.add_task("core and 3 shape types", total=4 * frames)
@@ -130,10 +140,13 @@ def measure_accuracy(
     table.add_row("mean", *(f"{mean:.1f}" for mean in means.values()))
     console.print(table)
     console.print(f"by masks, {same} of {total} label maps are the core's to the pixel")
-    return [
-        {"data": root.name, "shape_type": name, "mean_j": means[name], "sequences": scores}
-        for name, scores in by_type.items()
+    ways = variants(network, short_side)
+    boxes = {sequence.name: mean_overlaps(sequence, ways, EVERY_BOX) for sequence in sequences}
+    console.print(as_table(boxes))
+    rows: list[dict[str, Any]] = [
+        {"shape_type": name, "mean_j": means[name], "sequences": scores} for name, scores in by_type.items()
     ]
+    return [{"data": root.name, **row} for row in (*rows, {"boxes": boxes})]
 
 
 def show(rows: list[Row], console: Console) -> None:

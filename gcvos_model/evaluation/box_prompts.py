@@ -8,13 +8,14 @@ this.
 prints the mean IoU with the true masks, whose tight boxes are the prompts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
@@ -46,16 +47,21 @@ def variants(model: GCNetwork, short_side: int = SHORT_SIDE) -> dict[str, FromBo
         return fill_box(box, (frame.shape[0], frame.shape[1]))
 
     def network(frame: Frame, box: Box, certainty: float, rounds: int) -> Mask:
-        return boxes_to_masks(model, frame, [box], short_side=short_side, certainty=certainty, rounds=rounds)[
-            0
-        ]
+        (mask,) = boxes_to_masks(
+            model, frame, [box], short_side=short_side, certainty=certainty, rounds=rounds
+        )
+        return mask
 
     ways: dict[str, FromBox] = {"filled box": filled, "GrabCut": grabcut}
-    ways["network, full box"] = partial(network, certainty=1.0, rounds=1)
-    for certainty in (0.55, CERTAINTY, 0.65):
-        for rounds in (1, 2, ROUNDS, 5):
-            name = f"network, box at {certainty}, {rounds} rounds"
-            ways[name] = partial(network, certainty=certainty, rounds=rounds)
+    settings = [
+        (1.0, 1),
+        (0.5, ROUNDS),
+        (0.7, ROUNDS),
+        *((CERTAINTY, rounds) for rounds in (1, 2, ROUNDS, 5)),
+    ]
+    for certainty, rounds in settings:
+        name = f"network, box at {certainty}, {rounds} round{'s' * (rounds > 1)}"
+        ways[name] = partial(network, certainty=certainty, rounds=rounds)
     return ways
 
 
@@ -82,6 +88,15 @@ def mean_overlaps(sequence: BenchmarkSequence, ways: dict[str, FromBox], every: 
     return {name: 100 * float(np.mean(values)) for name, values in overlaps.items() if values}
 
 
+def as_table(found: Mapping[str, Mapping[str, float]]) -> Table:
+    """What `mean_overlaps` gave for sequences, by their names, one row a way."""
+    table = Table("way", *found, "mean", title="IoU of boxes turned into masks, per cent", box=MARKDOWN)
+    for name in next(iter(found.values()), {}):
+        values = [overlaps[name] for overlaps in found.values() if name in overlaps]
+        table.add_row(name, *(f"{value:.1f}" for value in (*values, np.mean(values))))
+    return table
+
+
 def main(
     root: Annotated[Path, typer.Argument(help="A DAVIS folder: holds JPEGImages, Annotations, ImageSets.")],
     benchmark: Annotated[Benchmark, typer.Option(help="Whose layout and rules.")] = Benchmark.DAVIS2016,
@@ -94,17 +109,8 @@ def main(
     """Mean IoU, in per cent, of what each way makes of the true masks' boxes."""
     ways = variants(load_model(model, device=device), short_side)
     sequences = read_dataset(root, benchmark, split)
-    found = {}
-    for sequence in sequences:
-        found[sequence.name] = mean_overlaps(sequence, ways, every)
-        print(
-            sequence.name, {name: round(value, 1) for name, value in found[sequence.name].items()}, flush=True
-        )
-    table = Table("way", *found, "mean", title="IoU of boxes turned into masks, per cent")
-    for name in ways:
-        values = [overlaps[name] for overlaps in found.values() if name in overlaps]
-        table.add_row(name, *(f"{value:.1f}" for value in (*values, np.mean(values))))
-    Console(width=LOG_WIDTH).print(table)
+    found = {sequence.name: mean_overlaps(sequence, ways, every) for sequence in sequences}
+    Console(width=LOG_WIDTH).print(as_table(found))
 
 
 if __name__ == "__main__":

@@ -108,6 +108,8 @@ def test_accuracy_through_masks_is_that_of_the_core(run, tmp_path):
     assert "mean J" in out
     assert "by masks, 4 of 4 label maps are the core's to the pixel" in out
     rows = [json.loads(line) for line in (tmp_path / "rows").read_text("utf-8").splitlines()]
+    *rows, boxes = rows
+    assert 0 < boxes["boxes"]["square"]["GrabCut"] <= 100
     by_type = {row["shape_type"]: row["sequences"]["square"] for row in rows}
     assert set(by_type) == {"core", "rectangle", "polygon", "mask"}
     assert by_type["mask"] == by_type["core"]
