@@ -8,10 +8,18 @@ import fiftyone.operators.types as types
 from gcvos_model.checkpoints import bundled_models
 from gcvos_model.errors import GCVOSError
 
+from .plan import (
+    IMMEDIATE_SECONDS,
+    count_frames,
+    count_objects,
+    estimated_seconds,
+    missing_files,
+    plan_text,
+    worker_advice,
+)
 from .records import run_keys, run_settings
 from .runner import prepare
 from .schema import label_fields
-from .sequences import Sequence
 from .settings import (
     DIRECTIONS,
     FRAMES_PREFIX,
@@ -21,10 +29,8 @@ from .settings import (
     default_run_key,
     without_frames,
 )
-from .shards import WORKER_COMMAND
 
-IMMEDIATE_SECONDS = 600  # FiftyOne cuts what runs in the App after this
-FRAME_SECONDS, OBJECT_SECONDS = 0.15, 0.05  # a generous guess of the time for one frame on a CPU
+NAMED = 5  # files
 
 WORDS = {
     "annotated": "All annotated frames",
@@ -114,12 +120,14 @@ def _what(ctx: Any, inputs: types.Object, fields: list[str]) -> None:
             for name, field in ctx.dataset.get_field_schema().items()
             if isinstance(field, fo.IntField | fo.StringField | fo.FloatField | fo.DateTimeField)
         ]
+        order = "frame_number" if "frame_number" in orders else "filepath"
+        ctx.params.setdefault("order_by", order)
         inputs.enum(
             "order_by",
             orders,
             label="Order",
             description="The field that orders the images in time",
-            default="frame_number" if "frame_number" in orders else "filepath",
+            default=order,
         )
         inputs.enum(
             "group_by",
@@ -220,38 +228,24 @@ def _check(ctx: Any, inputs: types.Object, collection: Any) -> None:
     except GCVOSError as error:
         _stop(inputs, str(error))
         return
+    missing = missing_files(sequences)
+    if len(missing) == len(sequences):
+        _stop(inputs, f"There is no file {missing[0]}: bring it back, or correct the samples' filepath.")
+        return
+    if missing:
+        named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
+        text = f"{len(missing)} of {len(sequences)} clips have no file and will be passed over: {named}"
+        inputs.view("missing", types.Warning(label=text))
     frames = count_frames(collection, sequences)
-    seconds = frames * (FRAME_SECONDS + OBJECT_SECONDS)
-    what = f"{len(sequences)} clips, about {frames} frames" if frames else f"{len(sequences)} clips"
-    inputs.view("plan", types.Notice(label=f"{what}, {duration(seconds)} on a CPU."))
+    objects = count_objects(collection, sequences, settings)
+    seconds = estimated_seconds(frames, objects)
+    inputs.view("plan", types.Notice(label=plan_text(settings, sequences, frames, seconds)))
     if (
         seconds > IMMEDIATE_SECONDS
         and not ctx.params.get("shards")
         and not fo.config.allow_legacy_orchestrators
     ):
         inputs.view("worker", types.Warning(label=worker_advice()))
-
-
-def worker_advice() -> str:
-    """Say how to run what takes longer than FiftyOne lets an operator run in the App."""
-    return (
-        f"FiftyOne ends what runs in the App after {IMMEDIATE_SECONDS // 60} minutes. For a longer run set Shards to 1 "
-        f"or more, and start one or more workers in a terminal: {WORKER_COMMAND}"
-    )
-
-
-def count_frames(collection: Any, sequences: list[Sequence]) -> int:
-    """Return about how many frames there are, as far as the videos' metadata is known."""
-    lengths = [sequence.length or 0 for sequence in sequences]
-    if not any(lengths) and sequences[0].is_video:
-        ids = [sequence.sample_id for sequence in sequences]
-        lengths = collection._root_dataset.select(ids).values("metadata.total_frame_count")
-    return sum(length or 0 for length in lengths)
-
-
-def duration(seconds: float) -> str:
-    """Say a length of time."""
-    return f"about {max(1, round(seconds))} s" if seconds < 120 else f"about {round(seconds / 60)} min"
 
 
 def _stop(inputs: types.Object, message: str) -> None:

@@ -44,7 +44,7 @@ def propagate_sequence(
         OSError: a mask file cannot be written.
     """
     with sequence.open() as source:
-        annotations = read_annotations(dataset, sequence, settings, source)
+        annotations = read_annotations(dataset, sequence, settings, source, model)
         if not annotations.prompts:
             run.save(sequence.key, replace(state, status="unannotated"))
             return

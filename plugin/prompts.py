@@ -1,7 +1,8 @@
 """Annotations in FiftyOne's labels -> the core's prompts: masks at the frame's size, and whose they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -9,7 +10,9 @@ import fiftyone as fo
 import numpy as np
 from numpy.typing import NDArray
 
+from gcvos_model.box_refinement import boxes_to_masks
 from gcvos_model.errors import InputError
+from gcvos_model.network.network import GCNetwork
 from gcvos_model.video import Frame, FrameSource
 
 from .database import Document, label_documents
@@ -18,7 +21,9 @@ from .settings import Settings
 from .tracks import Identity, Track, derived_instance, identities, make_tracks
 
 Mask = NDArray[np.bool_]
+Box = tuple[float, float, float, float]
 
+NO_PIXEL = "marks no pixel; annotate it again, or leave its class out"
 LISTS = {"Detections": "detections", "Polylines": "polylines"}
 SINGLES = {"Detection": "detections", "Polyline": "polylines"}
 
@@ -39,9 +44,9 @@ class Annotations:
 
 
 def read_annotations(
-    dataset: fo.Dataset, sequence: Sequence, settings: Settings, source: FrameSource
+    dataset: fo.Dataset, sequence: Sequence, settings: Settings, source: FrameSource, model: GCNetwork
 ) -> Annotations:
-    """Read a sequence's annotated frames.
+    """Read a sequence's annotated frames; the model finds the objects in boxes that come without masks.
 
     Returns:
         The prompts and tracks; no prompts where nothing in the sequence has been annotated.
@@ -60,12 +65,15 @@ def read_annotations(
     chosen, tracks = _choose(outline, sequence, settings)
     prompts: dict[int, dict[int, Mask]] = {}
     for index, document in label_documents(dataset, sequence, settings.source_field, sorted(chosen)):
-        labels = {label["_id"]: label for label in _labels(document)}
-        frame = _on_demand(source, index)
-        prompts[index] = {
-            tracks[identity].object_id: _mask(labels[label_id], source, sequence, frame, index)
+        documents = {label["_id"]: label for label in _labels(document)}
+        labels = {
+            tracks[identity].object_id: fo.Label.from_dict(documents[label_id])
             for label_id, identity in chosen[index].items()
         }
+        frame = _on_demand(source, index)
+        size = source.size if sequence.is_video else frame().shape[:2]
+        find = partial(boxes_to_masks, model, short_side=settings.short_side)
+        prompts[index] = label_masks(labels, size, frame, find, f"frame {sequence.number(index)}")
     return Annotations({track.object_id: track for track in tracks.values()}, prompts)
 
 
@@ -123,35 +131,49 @@ def _on_demand(source: FrameSource, index: int) -> Callable[[], Frame]:
     return frame
 
 
-def _mask(
-    document: Document, source: FrameSource, sequence: Sequence, frame: Callable[[], Frame], index: int
-) -> Mask:
-    """Render one label at the frame's size.
-
-    Raises:
-        InputError: it marks no pixel, or its mask file is absent.
-    """
-    label = fo.Label.from_dict(document)
-    size = source.size if sequence.is_video else frame().shape[:2]
-    where = f"the {type(label).__name__.lower()} '{label.label}' on frame {sequence.number(index)}"
-    try:
-        mask = label_mask(label, size, frame)
-    except OSError as error:
-        raise InputError(f"{where} has its mask in a file that cannot be read: {error}") from None
-    if not mask.any():
-        raise InputError(f"{where} marks no pixel; annotate it again, or leave its class out")
-    return mask
-
-
-def label_mask(label: fo.Label, size: tuple[int, int], frame: Callable[[], Frame]) -> Mask:
-    """Render a `Detection` (mask, mask file, or box alone) or `Polyline` as a mask (H, W).
-
-    A box alone is refined on the frame's pixels; a polyline is an area when it is closed or filled, else a line.
+def label_masks(
+    labels: Mapping[int, fo.Label],
+    size: tuple[int, int],
+    frame: Callable[[], Frame],
+    find: Callable[[Frame, list[Box]], list[Mask]],
+    where: str,
+) -> dict[int, Mask]:
+    """Render the labels of one frame at its size.
 
     Args:
-        label: what to render.
+        labels: object id to `Detection` or `Polyline`.
         size: (H, W) of the frame.
-        frame: gives the frame's pixels; asked only for a box alone.
+        frame: gives the frame's pixels; asked only where there are boxes without masks.
+        find: turns the boxes (x1, y1, x2, y2; pixels) on a frame into masks.
+        where: names the frame in messages.
+
+    Raises:
+        InputError: a label marks no pixel, or its mask file is absent.
+    """
+    names = {
+        i: f"the {type(label).__name__.lower()} '{label.label}' on {where}" for i, label in labels.items()
+    }
+    boxes = {i: _pixel_box(label, size) for i, label in labels.items() if _is_box(label)}
+    for object_id, (left, top, right, bottom) in boxes.items():
+        if round(left) >= round(right) or round(top) >= round(bottom):
+            raise InputError(f"{names[object_id]} {NO_PIXEL}")
+    found = dict(zip(boxes, find(frame(), list(boxes.values())) if boxes else [], strict=True))
+    masks = {}
+    for object_id, label in labels.items():
+        try:
+            masks[object_id] = found[object_id] if object_id in found else label_mask(label, size)
+        except OSError as error:
+            message = f"{names[object_id]} has its mask in a file that cannot be read: {error}"
+            raise InputError(message) from None
+        if not masks[object_id].any():
+            raise InputError(f"{names[object_id]} {NO_PIXEL}")
+    return masks
+
+
+def label_mask(label: fo.Label, size: tuple[int, int]) -> Mask:
+    """Render a `Detection` with a mask (or mask file), or a `Polyline`, as a mask (H, W).
+
+    A polyline is an area when it is closed or filled, else a line.
     """
     height, width = size
     if isinstance(label, fo.Polyline):
@@ -159,18 +181,18 @@ def label_mask(label: fo.Label, size: tuple[int, int], frame: Callable[[], Frame
         area.filled = bool(label.filled or label.closed)
         line = max(3, min(size) // 100)
         return area.to_segmentation(frame_size=(width, height), target=1, thickness=line).get_mask() > 0
-    if label.mask is None and label.mask_path is None:
-        from gcvos_model.prompts import box_to_mask
-
-        x, y, w, h = label.bounding_box
-        box = (
-            max(0, x * width),
-            max(0, y * height),
-            min(width, (x + w) * width),
-            min(height, (y + h) * height),
-        )
-        return np.asarray(box_to_mask(frame(), box)) > 0.5
     return label.to_segmentation(frame_size=(width, height), target=1).get_mask() > 0
+
+
+def _is_box(label: fo.Label) -> bool:
+    return isinstance(label, fo.Detection) and label.mask is None and label.mask_path is None
+
+
+def _pixel_box(label: fo.Detection, size: tuple[int, int]) -> Box:
+    """The box's edges within the frame, in pixels: x1, y1, x2, y2."""
+    height, width = size
+    x, y, w, h = label.bounding_box
+    return max(0, x * width), max(0, y * height), min(width, (x + w) * width), min(height, (y + h) * height)
 
 
 def _read_label_maps(

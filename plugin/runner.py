@@ -12,6 +12,7 @@ import fiftyone as fo
 from pymongo.errors import PyMongoError
 
 from gcvos_model import load_model
+from gcvos_model.checkpoints import find_checkpoint
 from gcvos_model.errors import GCVOSError, InputError
 from gcvos_model.network.network import GCNetwork
 
@@ -58,11 +59,14 @@ def prepare(collection: Any, settings: Settings) -> tuple[fo.Dataset, list[Seque
         The dataset that owns the samples, and what to propagate through.
 
     Raises:
-        InputError: nothing to propagate through, no source labels, or a field of the wrong type; says what to do.
+        InputError: nothing to propagate through, no source labels, a field of the wrong type, or an unknown model;
+            says what to do.
+        CheckpointError: the model's file is absent.
     """
     sequences = list_sequences(collection, settings)
     dataset = collection._root_dataset
     on_frames = sequences[0].is_video
+    find_checkpoint(settings.model)
     source_type(dataset, settings, on_frames)
     check_target(dataset, settings, on_frames)
     return dataset, sequences

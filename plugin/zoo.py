@@ -77,11 +77,11 @@ def parse_parameters(model_name: str, ctx: Any, params: dict[str, Any]) -> None:
         params["prompt_field"] = FRAMES_PREFIX + field
 
 
-class VideoModel(fom.SamplesMixin, fom.Model):  # type: ignore[misc]
+class VideoModel(fom.SamplesMixin, fom.Model):
     """Carries the annotations in a frame field through each video.
 
     Use it with a label field without prefix: `dataset.apply_model(model, "gc", prompt_field="frames.gt")`. With
-    "frames.gc" FiftyOne loses every label without a word, before the model could say so.
+    "frames.gc" FiftyOne loses every label when it stores them, with a mere warning, and the model never sees the name.
 
     Args:
         model_path: the checkpoint.
@@ -138,7 +138,7 @@ class VideoModel(fom.SamplesMixin, fom.Model):  # type: ignore[misc]
         settings = Settings.of({"source_field": self._prompt_field(), **self.options})
         sequence = _sequence(sample)
         with sequence.open() as source:
-            annotations = read_annotations(sample.dataset, sequence, settings, source)
+            annotations = read_annotations(sample.dataset, sequence, settings, source, self.network)
             if not annotations.prompts:
                 raise InputError(f"{sequence.name} has no annotations in '{settings.source_field}'")
             writer = LabelWriter(

@@ -3,52 +3,34 @@
 Set GCVOS_SCREENSHOTS to a folder to take the pictures for the documentation, with the bundled clip and model.
 """
 
+import contextlib
 import os
 import re
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
+import browser
 import fiftyone as fo
 import numpy as np
 import pytest
-from fiftyone_server import FIFTYONE, free_port
+from browser import PATIENCE, field, share_of, wait_for
 from made_up import detections, rendered, scene, write_video
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync"
-PICTURES = os.environ.get("GCVOS_SCREENSHOTS")
-PATIENCE = 300_000  # milliseconds
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if not browser.CHROMIUM.exists():
+    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
 
 pytestmark = pytest.mark.browser
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-if not CHROMIUM.exists():
-    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
+PICTURES = os.environ.get("GCVOS_SCREENSHOTS")
+LATER = 0.5  # seconds into the video
+COLOURS = [(230, 60, 50), (60, 220, 70)]  # of the objects in the made-up video
 
 
 @pytest.fixture(scope="module")
-def app():
-    """FiftyOne's App server in a process of its own."""
-    port = free_port()
-    main = Path(FIFTYONE.origin).parent / "server" / "main.py"
-    environment = {**os.environ, "FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS": "false"}
-    command = [sys.executable, str(main), "--port", str(port), "--address", "127.0.0.1"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    end = time.monotonic() + 300
-    while time.monotonic() < end:
-        try:
-            urllib.request.urlopen(f"{url}/fiftyone", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.5)
-    yield url
-    process.kill()
-    process.wait()
+def server(tmp_path_factory):
+    server = browser.Server(tmp_path_factory.mktemp("app") / "server.log")
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -61,94 +43,132 @@ def dataset(tmp_path_factory):
         path, first = CLIP, read_label_png(sorted(MASKS.glob("*.png"))[0])
     else:
         pixels, labels = scene(12, 2, (96, 128))
-        path, first = write_video(tmp_path_factory.mktemp("app") / "clip.mp4", pixels), labels[0]
+        path, first = write_video(tmp_path_factory.mktemp("video") / "clip.mp4", pixels), labels[0]
     dataset = fo.Dataset("gcvos-app", overwrite=True)
     sample = fo.Sample(filepath=str(path))
     sample.frames[1] = fo.Frame(gt=detections(first))
     dataset.add_sample(sample)
     dataset.compute_metadata()
+    scheme = {"color_by": "instance"} if PICTURES else {"color_by": "field", "color_pool": ["#ff00ff"]}
+    dataset.app_config.color_scheme = fo.ColorScheme(**scheme)
+    dataset.save()
     yield dataset
     dataset.delete()
 
 
-@pytest.fixture
-def page(app, dataset):
+@pytest.fixture(scope="module")
+def tab(server, dataset):
+    """One tab of a browser, and what its console says."""
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(PATIENCE)
-        page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
-        page.goto(f"{app}/datasets/{dataset.name}")
-        page.get_by_text("Dismiss").click()
-        page.locator("[data-cy=looker]").first.wait_for()
-        yield page
-        browser.close()
+        chromium = driver.chromium.launch(executable_path=str(browser.CHROMIUM), args=browser.FLAGS)
+        page = chromium.new_page(viewport=browser.VIEWPORT, reduced_motion="reduce")
+        page.set_default_timeout(1000 * PATIENCE)
+        page.add_init_script(browser.SCRIPT)
+        console = []
+        page.on("console", lambda message: console.append(message.text))
+        yield page, console
+        chromium.close()
+
+
+@pytest.fixture
+def page(tab, server, dataset, request, tmp_path):
+    """The App with the dataset open."""
+    page, console = tab
+    failed = request.session.testsfailed
+    server.wait()
+    open_dataset(page, server, dataset)
+    yield page
+    if request.session.testsfailed > failed:
+        print("see", browser.save_evidence(page, tmp_path, request.node.name, server, console))
+
+
+def open_dataset(page, server, dataset):
+    page.goto(f"{server.url}/datasets/{dataset.name}")
+    page.locator("[data-cy=fo-grid] [data-cy=looker]").first.wait_for()
 
 
 def picture(page, name, **area):
     if PICTURES:
-        page.wait_for_timeout(1500)  # the App fades things in and out
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(1500)  # the App fades things in and out
         page.screenshot(path=str(Path(PICTURES) / f"fiftyone-{name}.png"), **area)
 
 
-def field(form, label):
-    """The input below a label of a form."""
-    return form.locator(f"xpath=.//*[normalize-space(text())='{label}']/following::input[1]").first
-
-
-def execute(page, steady_checkpoint, target):
+def execute(page, checkpoint, target):
     """Fill the form, execute, and wait for the summary."""
     form = page.locator("[data-cy=operators-prompt-modal]")
-    form.get_by_text("on a CPU").wait_for()  # the last thing in the form: all defaults are there
+    # The last line says what will be done, as the server has understood the form.
+    form.get_by_text("from frames.gt to frames.gc with gcvos-lite at 480 pixels").wait_for()
     picture(page, "form")
     field(form, "Write to").fill(target)
+    understood = f"from frames.gt to {target} with gcvos-lite at 480 pixels"
     if not PICTURES:
-        field(form, "Model").fill(str(steady_checkpoint))
+        field(form, "Model").fill(str(checkpoint))
         field(form, "Working resolution").fill("64")
-    form.get_by_text("on a CPU").wait_for()
-    page.wait_for_timeout(3000)  # the App sends what has been typed with a delay
+        understood = f"from frames.gt to {target} with {checkpoint.name} at 64 pixels"
+    form.get_by_text(understood).wait_for()
     form.get_by_role("button", name="Execute").click()
-    page.get_by_text(re.compile(r"frame \d+")).first.wait_for()
+    page.wait_for_function("window.progressSeen.length > 0")
     picture(page, "progress")
     page.get_by_text(re.compile("1 of 1 videos done")).wait_for()
     picture(page, "summary")
 
 
-def check_labels(dataset, name):
+def check_labels(dataset, name, count=2):
+    """Every frame has its masks, in the database that the App shows."""
     dataset.reload()
     sample = dataset.first()
     sample.reload()
     frames = sorted(sample.frames.keys())
-    assert len(frames) >= 12
-    written = [n for n in frames if sample.frames[n][name]]
-    assert len(written) == len(frames)
-    for number in written[1:]:
-        assert np.count_nonzero(rendered(sample.frames[number][name], (96, 128))) > 0
+    assert len(frames) == sample.metadata.total_frame_count >= 12
+    for number in frames:
+        label = sample.frames[number][name]
+        assert label is not None
+        assert 1 <= len(label.detections) <= count
+        assert np.count_nonzero(rendered(label, (96, 128))) > 0
 
 
-def test_from_the_operator_browser(page, dataset, steady_checkpoint):
-    page.keyboard.press("`")
-    page.keyboard.type("propagate annotations")
-    page.get_by_text("Propagate annotations (gcvos)").first.click()
+def test_from_the_operator_browser(page, server, dataset, steady_checkpoint):
+    page.locator("[data-cy=action-browse-operations]").click()
+    page.locator("[data-cy=operators-browser-search]").fill("propagate annotations")
+    page.locator("[data-cy=operators-browser]").get_by_text("Propagate annotations (gcvos)").click()
     execute(page, steady_checkpoint, "frames.gc")
     check_labels(dataset, "gc")
+    open_dataset(page, server, dataset)
+    page.locator("[data-cy=fo-grid] [data-cy=looker]").first.click()
+    check_that_later_frames_show_masks(page)
+    # Closed, or the server opens the sample again for the next page.
     page.keyboard.press("Escape")
-    page.reload()
-    page.get_by_text("frames.gc", exact=True).first.wait_for()
-    page.locator("[data-cy=looker]").first.click()
-    page.locator("[data-cy=modal]").wait_for()
-    page.wait_for_timeout(5000)
-    page.locator("[data-cy=modal] [data-cy='checkbox-frames.gt']").first.click()
-    for _ in range(10):
+    page.locator("[data-cy=modal]").wait_for(state="hidden")
+
+
+def check_that_later_frames_show_masks(page):
+    """Step to a later frame, see the propagated masks over the objects, and the bare objects without them."""
+    modal = page.locator("[data-cy=modal]")
+    modal.locator("[data-cy='checkbox-frames.gt']").click()
+    clock = modal.locator("[data-cy=looker-video-time]")
+
+    def later():
+        if seconds_shown(clock) >= LATER:
+            return True
         page.keyboard.press(".")  # the next frame
-        page.wait_for_timeout(200)
+        return False
+
+    wait_for(later)
     # Without the side bar, which shows where the file is.
     picture(page, "result", clip={"x": 35, "y": 35, "width": 1028, "height": 830})
-    # Closed, or the server opens the sample again for the next page.
-    page.mouse.click(10, 600)
-    page.locator("[data-cy=modal]").wait_for(state="hidden")
-    page.wait_for_timeout(2000)
+    looker = modal.locator("[data-cy=modal-looker-container]")
+    if not PICTURES:  # the masks cover the objects' own colours
+        assert seconds_shown(clock) >= LATER
+        wait_for(lambda: share_of(COLOURS, looker) < 0.02)
+        modal.locator("[data-cy='checkbox-frames.gc']").click()
+        wait_for(lambda: share_of(COLOURS, looker) > 0.1)
+
+
+def seconds_shown(clock):
+    """Where in the video the player is; less than 0 while there is no video yet."""
+    shown = re.match(r"(\d+):([\d.]+)", clock.inner_text())
+    return -1.0 if shown is None else 60 * int(shown[1]) + float(shown[2])
 
 
 def test_from_the_toolbar(page, dataset, steady_checkpoint):
@@ -157,16 +177,29 @@ def test_from_the_toolbar(page, dataset, steady_checkpoint):
     check_labels(dataset, "again")
 
 
-def test_the_panel_shows_the_plot(page, dataset, run, steady_checkpoint):
-    run(
-        dataset,
-        target_field="frames.panel",
-        **({"model": "gcvos-lite", "short_side": 480} if PICTURES else {}),
-    )
-    page.reload()
-    page.locator("[data-cy=looker]").first.wait_for()
+def test_a_click_on_the_plot_opens_the_frame(page, dataset):
     page.locator("[data-cy=new-panel-btn]").first.click()
     page.get_by_text("Propagation review").first.click()
-    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
-    page.wait_for_timeout(1000)
+    plot = page.locator(".js-plotly-plot").first
+    plot.locator(".scatterlayer .trace").nth(1).wait_for(state="attached")
     picture(page, "review")
+    modal = page.locator("[data-cy=modal]")
+    clock = modal.locator("[data-cy=looker-video-time]")
+
+    def opened_at_the_frame():
+        if not modal.is_visible():
+            box = plot.locator(".scatterlayer .trace").first.locator(".point").nth(8).bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            page.mouse.move(x, y)
+            plot.locator(".hoverlayer .hovertext").first.wait_for(state="attached")  # it has noticed
+            page.mouse.click(x, y)
+            modal.wait_for()
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: seconds_shown(clock) >= LATER, seconds=20)
+            return True
+        # A slow browser has opened the video after the App was asked for the frame for the last time.
+        page.keyboard.press("Escape")
+        modal.wait_for(state="hidden")
+        return False
+
+    wait_for(opened_at_the_frame)

@@ -116,6 +116,17 @@ def test_review_operator_filters_and_opens_the_panel(make_videos, run, never_los
     assert [uri for uri, _ in asked] == ["set_view", "open_panel"]
 
 
+def test_a_frame_is_shown_on_the_time_line_of_its_sample(make_videos, monkeypatch):
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    params = {"sample_id": "abc", "frame_number": 7}
+    ctx = ExecutionContext({"dataset_name": make_videos().name, "params": params}, executor=Executor())
+    asked = list(foo.get_operator("@gcvos/gcvos/show_frame").execute(ctx))
+    assert {message.body.operator_uri for message in asked} == {"set_frame_number"}
+    assert asked[0].body.params == {"frame_number": 7, "timeline_name": "timeline-abc"}
+
+
 def test_panel_plots_and_a_click_opens_the_frame(make_videos, run, never_lost):
     from fiftyone.operators.executor import ExecutionContext, Executor
 
@@ -124,10 +135,11 @@ def test_panel_plots_and_a_click_opens_the_frame(make_videos, run, never_lost):
     panel = foo.get_operator("@gcvos/gcvos/review_propagation_panel")
     state = {}
 
-    def event(name, **params):
+    def event(name, current_sample=None, **params):
         executor = Executor()
         given = {"panel_id": "p", "panel_state": state, **params}
-        ctx = ExecutionContext({"dataset_name": dataset.name, "params": given}, executor=executor)
+        request = {"dataset_name": dataset.name, "params": given, "current_sample": current_sample}
+        ctx = ExecutionContext(request, executor=executor)
         getattr(panel, name)(ctx)
         rendered = panel.render(ctx)
         return {r["operator_uri"]: r["params"] for r in executor.to_json()["requests"]}, rendered
@@ -137,7 +149,11 @@ def test_panel_plots_and_a_click_opens_the_frame(make_videos, run, never_lost):
     assert [trace["name"] for trace in traces] == ["thing 1", "thing 2", "look again below"]
     assert {"run_key", "sequence", "confidence", "filter"} <= rendered.type.properties.keys()
     asked, _ = event("on_click", x=4, y=0.5)
-    assert asked["open_sample"]["id"] == dataset.first().id
-    assert asked["set_frame_number"] == {"frame_number": 4}
+    sample_id = dataset.first().id
+    assert asked["open_sample"]["id"] == sample_id
+    assert asked["@gcvos/gcvos/show_frame"] == {"sample_id": sample_id, "frame_number": 4}
+    asked, _ = event("on_click", x=4, y=0.5, current_sample=sample_id)
+    assert "open_sample" not in asked
+    assert "@gcvos/gcvos/show_frame" in asked
     asked, _ = event("on_filter")
     assert "set_view" in asked

@@ -1,11 +1,16 @@
 """Every layout of a collection: groups, images, clips, frames."""
 
+from pathlib import Path
+
 import fiftyone as fo
+import numpy as np
 import pytest
-from made_up import detections, rendered, scene
+from made_up import SIZE, detections, rendered, scene
 
 from gcvos_model import load_model, propagate
+from gcvos_model.box_refinement import boxes_to_masks
 from gcvos_model.errors import InputError
+from gcvos_model.video import open_source
 from plugin.frame_sources import ImageSeries
 from plugin.sequences import list_sequences
 from plugin.settings import Settings
@@ -116,26 +121,43 @@ def test_what_has_no_time_is_refused(make_images, run, kind):
         run(collection, source_field="gt", target_field="gc", order_by="frame_number")
 
 
-def test_polylines_and_boxes_become_masks(make_videos, run):
+def test_polylines_become_masks(make_videos, run):
     dataset = make_videos(frames=3)
     sample = dataset.first()
-    [detection] = sample.frames[1].gt.detections
-    x, y, w, h = detection.bounding_box
+    x, y, w, h = sample.frames[1].gt.detections[0].bounding_box
     corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)]]
-    sample.frames[1]["outline"] = fo.Polylines(
-        polylines=[fo.Polyline(label="thing", points=corners, closed=True)]
-    )
-    sample.frames[1]["box"] = fo.Detections(
-        detections=[fo.Detection(label="thing", bounding_box=[x, y, w, h])]
-    )
+    outline = fo.Polyline(label="thing", points=corners, closed=True)
+    sample.frames[1]["outline"] = fo.Polylines(polylines=[outline])
     sample.save()
-    _, labels = scene(3)
-    for field in ("outline", "box"):
-        run(dataset, source_field=field, target_field=f"{field}_gc")
-        [written] = dataset.first().frames[1][f"{field}_gc"].detections
-        mask = rendered(fo.Detections(detections=[written])) > 0
-        truth = labels[0] == 1
-        assert (mask & truth).sum() / (mask | truth).sum() > 0.75
+    run(dataset, source_field="outline", target_field="outline_gc")
+    mask = rendered(dataset.first().frames[1].outline_gc) > 0
+    truth = scene(3)[1][0] == 1
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.75
+
+
+@pytest.mark.parametrize("kind", ["videos", "images"])
+def test_boxes_become_the_masks_that_the_model_finds_in_them(
+    make_videos, make_images, run, checkpoint, tmp_path, kind
+):
+    dataset = make_videos(frames=3) if kind == "videos" else make_images(clips=1, frames=3)
+    first = dataset.first() if kind == "videos" else dataset.sort_by("frame_number").first()
+    holder = first.frames[1] if kind == "videos" else first
+    detection = holder.gt.detections[0]
+    detection.mask = None
+    first.save()
+    x, y, w, h = detection.bounding_box
+    with open_source(first.filepath if kind == "videos" else Path(first.filepath).parent) as source:
+        frame = source.frame(0)
+    box = (x * SIZE[1], y * SIZE[0], (x + w) * SIZE[1], (y + h) * SIZE[0])
+    [expected] = boxes_to_masks(load_model(checkpoint, device="cpu"), frame, [box], short_side=64)
+    run(
+        dataset,
+        source_field="gt",
+        target_field="gc",
+        **({} if kind == "videos" else {"order_by": "filepath"}),
+    )
+    first.reload()
+    assert np.array_equal(rendered((first.frames[1] if kind == "videos" else first).gc) > 0, expected)
 
 
 def test_groups_of_several_objects_keep_apart(make_images, run):

@@ -1,5 +1,7 @@
 """The operators as FiftyOne runs them: from the SDK, in the App's way, and delegated."""
 
+from pathlib import Path
+
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
@@ -60,6 +62,12 @@ def test_execute_operator_with_the_form_untouched_but_for_the_model(make_videos,
     foo.execute_operator(PROPAGATE, dataset=dataset, params=params)
     assert 1 in written(dataset)
     assert dataset.list_runs() == ["gcvos_gc"]
+
+
+def test_execute_operator_on_images_with_the_form_untouched_but_for_the_model(make_images, params):
+    dataset = make_images(clips=1, frames=3)
+    foo.execute_operator(PROPAGATE, dataset=dataset, params=params)
+    assert dataset.sort_by("frame_number").first().gc.detections[0].keyframe is True
 
 
 def test_execute_operator_refuses_with_the_form_s_message(make_videos, params):
@@ -168,15 +176,76 @@ def test_form_offers_the_selected_labels(make_videos, params):
     assert [label.index for label in dataset.first().frames[1].gc.detections] == [2]
 
 
+def set_length(dataset, frames):
+    sample = dataset.first()
+    sample.metadata = fo.VideoMetadata(total_frame_count=frames)
+    sample.save()
+
+
+def test_form_says_what_will_be_done(make_videos):
+    dataset = make_videos(count=3, frames=7, objects=2)  # no metadata: the first video is opened
+    plan = form(dataset)["plan"].view.label
+    assert "3 clips, about 21 frames: from frames.gt to frames.gc with gcvos-lite at 480 pixels" in plan
+    assert "about 5 s on a CPU" in plan
+    set_length(dataset, 1000)
+    assert "about 1014 frames" in form(dataset)["plan"].view.label
+    assert "about 12 frames" in form(dataset, {"first_frame": 3, "last_frame": 6})["plan"].view.label
+
+
+def test_form_counts_frames_of_images_and_groups(make_images, make_videos):
+    images = make_images(clips=2, frames=5)
+    assert "2 clips, about 10 frames: from gt to gc " in form(images, {"group_by": "clip"})["plan"].view.label
+    [video] = make_videos(frames=4)
+    dataset = fo.Dataset()
+    dataset.add_group_field("group", default="image")
+    group = fo.Group()
+    sample = fo.Sample(filepath=video.filepath, group=group.element("video"))
+    sample.frames[1] = fo.Frame(gt=video.frames[1].gt)
+    dataset.add_samples([sample, fo.Sample(filepath="/nowhere.png", group=group.element("image"))])
+    assert "1 clip, about 4 frames" in form(dataset)["plan"].view.label
+    dataset.delete()
+
+
 def test_form_says_how_to_start_workers_for_what_is_long(make_videos, monkeypatch):
     dataset = make_videos()
-    sample = dataset.first()
-    sample.metadata = fo.VideoMetadata(total_frame_count=100_000)
-    sample.save()
     monkeypatch.setattr(fo.config, "allow_legacy_orchestrators", False)
+    set_length(dataset, 2900)  # 0.2 s a frame
+    assert "worker" not in form(dataset)
+    set_length(dataset, 3100)
     assert "fiftyone delegated launch" in form(dataset)["worker"].view.label
     monkeypatch.setattr(fo.config, "allow_legacy_orchestrators", True)
     assert "worker" not in form(dataset)
+
+
+def test_form_names_missing_files(make_videos, tmp_path):
+    dataset = make_videos(count=2)
+    first, second = dataset.values("filepath")
+    Path(first).unlink()
+    properties = form(dataset)
+    assert "problem" not in properties
+    assert f"1 of 2 clips have no file and will be passed over: {first}" in properties["missing"].view.label
+    Path(second).unlink()
+    assert f"There is no file {first}" in form(dataset)["problem"].error_message
+
+
+def test_form_names_a_missing_model_and_a_field_of_another_type(make_videos, tmp_path):
+    dataset = make_videos()
+    gone = str(tmp_path / "gone.safetensors")
+    assert f"there is no checkpoint '{gone}'" in form(dataset, {"model": gone})["problem"].error_message
+    sample = dataset.first()
+    sample.frames[1]["other"] = fo.Classification(label="x")
+    sample.save()
+    properties = form(dataset, {"target_field": "frames.other"})
+    assert "holds Classification" in properties["problem"].error_message
+
+
+def test_form_refuses_the_wrong_media_type(tmp_path):
+    dataset = fo.Dataset()
+    sample = fo.Sample(filepath=str(tmp_path / "cloud.pcd"))
+    sample["gt"] = fo.Detections()
+    dataset.add_sample(sample)
+    assert "expected videos or images" in form(dataset)["problem"].error_message
+    dataset.delete()
 
 
 def test_the_open_sample_alone(make_videos, params):

@@ -6,7 +6,7 @@ import pytest
 from made_up import SIZE, detections, scene
 
 from gcvos_model.errors import InputError
-from plugin.prompts import label_mask, read_annotations
+from plugin.prompts import label_mask, label_masks, read_annotations
 from plugin.sequences import list_sequences
 from plugin.settings import Settings
 from plugin.tracks import identities, make_tracks
@@ -14,8 +14,8 @@ from plugin.tracks import identities, make_tracks
 H, W = SIZE
 
 
-def no_frame():
-    raise AssertionError("the frame is not needed")
+def not_needed(*arguments):
+    raise AssertionError("neither the frame nor the model is needed")
 
 
 def settings(**changes):
@@ -26,13 +26,13 @@ def read(dataset, **changes):
     chosen = settings(**changes)
     [sequence] = list_sequences(dataset, chosen)
     with sequence.open() as source:
-        return read_annotations(dataset, sequence, chosen, source)
+        return read_annotations(dataset, sequence, chosen, source, not_needed)
 
 
 def test_detection_mask_lands_where_its_box_is():
     _, labels = scene(1)
     [detection] = detections(labels[0]).detections
-    assert np.array_equal(label_mask(detection, SIZE, no_frame), labels[0] == 1)
+    assert np.array_equal(label_mask(detection, SIZE), labels[0] == 1)
 
 
 def test_detection_mask_in_a_file(tmp_path):
@@ -40,17 +40,42 @@ def test_detection_mask_in_a_file(tmp_path):
     [detection] = detections(labels[0]).detections
     detection.export_mask(str(tmp_path / "mask.png"), update=True)
     assert detection.mask is None
-    assert np.array_equal(label_mask(detection, SIZE, no_frame), labels[0] == 1)
+    assert np.array_equal(label_mask(detection, SIZE), labels[0] == 1)
 
 
 def test_closed_polyline_is_an_area_and_open_one_a_line():
     square = [[(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]]
-    area = label_mask(fo.Polyline(points=square, closed=True, filled=False), SIZE, no_frame)
-    line = label_mask(fo.Polyline(points=square, closed=False, filled=False), SIZE, no_frame)
+    area = label_mask(fo.Polyline(points=square, closed=True, filled=False), SIZE)
+    line = label_mask(fo.Polyline(points=square, closed=False, filled=False), SIZE)
     assert abs(area.sum() - H * W / 4) < 2 * (H + W)
     assert area[H // 2, W // 2]
     assert not line[H // 2, W // 2]
     assert line[H // 4, W // 2]
+
+
+def test_boxes_without_masks_are_looked_for_together():
+    _, labels = scene(1, 2)
+    first, second = detections(labels[0]).detections
+    box = fo.Detection(label="box", bounding_box=[0.25, 0.5, 1.5, 0.25])  # beyond the right edge
+    pixels = np.zeros((*SIZE, 3), np.uint8)
+    asked = []
+
+    def find(frame, boxes):
+        asked.append((frame is pixels, boxes))
+        return [labels[0] == 2]
+
+    masks = label_masks({1: first, 7: box, 2: second}, SIZE, lambda: pixels, find, "frame 1")
+    assert asked == [(True, [(W / 4, H / 2, W, H * 3 / 4)])]
+    assert list(masks) == [1, 7, 2]
+    assert np.array_equal(masks[1], labels[0] == 1)
+    assert np.array_equal(masks[7], labels[0] == 2)
+    assert list(label_masks({1: first}, SIZE, not_needed, not_needed, "frame 1")) == [1]
+
+
+def test_a_box_outside_the_frame_is_named():
+    box = fo.Detection(label="thing", bounding_box=[1.2, 0.5, 0.2, 0.25])
+    with pytest.raises(InputError, match="the detection 'thing' on frame 3 marks no pixel"):
+        label_masks({1: box}, SIZE, not_needed, not_needed, "frame 3")
 
 
 def test_masks_are_read_from_the_annotated_frame(make_videos):

@@ -2,7 +2,10 @@
 
 import functools
 import http.server
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,22 +16,31 @@ import pytest
 from made_up import rendered, scene
 
 from gcvos_model import load_model, propagate
+from gcvos_model.checkpoints import bundled_models
+from gcvos_model.errors import InputError
+from plugin.zoo import download_model, parse_parameters, resolve_input
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def archive_url(tmp_path_factory):
-    """The repository's plugin folder in an archive, as a code host serves it."""
-    folder = tmp_path_factory.mktemp("archive")
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "plugin", folder / "gcvos-main" / "plugin", ignore=ignore)
-    shutil.make_archive(str(folder / "gcvos"), "zip", folder, "gcvos-main")
+def serve(folder):
+    """Serve a folder on this machine; return its address and what stops it."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/gcvos.zip"
-    server.shutdown()
+    return f"http://127.0.0.1:{server.server_port}", server.shutdown
+
+
+@pytest.fixture(scope="module")
+def archive_url(tmp_path_factory):
+    """The repository in an archive, as a code host serves it."""
+    folder = tmp_path_factory.mktemp("archive")
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "demo-out")
+    shutil.copytree(ROOT, folder / "gcvos-main", ignore=ignore)
+    shutil.make_archive(str(folder / "gcvos"), "zip", folder, "gcvos-main")
+    url, stop = serve(folder)
+    yield f"{url}/gcvos.zip"
+    stop()
 
 
 @pytest.fixture(scope="module")
@@ -81,30 +93,47 @@ def test_without_annotations_it_says_so(registered, make_videos):
 
 
 def test_form_and_its_parameters():
-    from plugin.zoo import parse_parameters, resolve_input
-
     assert "prompt_field" in resolve_input("gcvos-lite", None).type.properties
     params = {"prompt_field": "gt", "device": "", "short_side": None, "direction": "both"}
     parse_parameters("gcvos-lite", None, params)
     assert params == {"prompt_field": "frames.gt", "direction": "both"}
 
 
-def test_a_model_that_is_not_bundled_names_the_way_out(tmp_path, monkeypatch):
-    from gcvos_model.errors import InputError
-    from plugin.zoo import download_model
+def test_weights_come_from_the_package(tmp_path, monkeypatch):
+    monkeypatch.delenv("GCVOS_CHECKPOINT", raising=False)
+    download_model("gcvos-lite", str(tmp_path / "weights"))
+    assert (tmp_path / "weights").read_bytes() == bundled_models()["gcvos-lite"].read_bytes()
 
+
+def test_weights_come_from_an_address_or_a_file_that_the_user_names(checkpoint, tmp_path, monkeypatch):
+    url, stop = serve(checkpoint.parent)
+    for place, origin in enumerate((f"{url}/{checkpoint.name}", str(checkpoint))):
+        monkeypatch.setenv("GCVOS_CHECKPOINT", origin)
+        target = tmp_path / f"weights{place}.safetensors"
+        download_model("gcvos-lite", str(target))
+        assert target.read_bytes() == checkpoint.read_bytes()
+    stop()
+
+
+def test_a_model_that_is_not_bundled_names_the_way_out(tmp_path, monkeypatch):
     monkeypatch.delenv("GCVOS_CHECKPOINT", raising=False)
     with pytest.raises(InputError, match="set GCVOS_CHECKPOINT"):
         download_model("gcvos-none", str(tmp_path / "weights"))
 
 
-def test_plugin_downloaded_from_an_archive_is_listed(archive_url, tmp_path):
-    import os
-    import subprocess
-    import sys
+def test_with_the_prefix_fiftyone_loses_all_labels(registered, make_videos):
+    """Why the documentation says "gc" and not "frames.gc"; the operator takes both."""
+    dataset = make_videos(frames=3)
+    model = load_zoo_model()
+    dataset.apply_model(model, "frames.gc", prompt_field="frames.gt")  # by default, errors are mere warnings
+    sample = dataset.first()
+    assert not any(frame.has_field("gc") and frame["gc"] for frame in sample.frames.values())
+    with pytest.raises(AttributeError, match=r"no field 'frames\.gc'"):
+        dataset.apply_model(model, "frames.gc", prompt_field="frames.gt", skip_failures=False)
 
-    environment = {**os.environ, "FIFTYONE_PLUGINS_DIR": str(tmp_path / "plugins")}
 
+def listed(plugins_folder, *commands):
+    """What the command line of FiftyOne shows."""
     script = (
         "import sys\n"
         "from fiftyone.core.cli import main\n"
@@ -112,10 +141,16 @@ def test_plugin_downloaded_from_an_archive_is_listed(archive_url, tmp_path):
         "    sys.argv = ['fiftyone', *line.split()]\n"
         "    main()\n"
     )
-    commands = [f"plugins download {archive_url}", "plugins list", "operators list"]
-    listed = subprocess.run(
-        [sys.executable, "-c", script, *commands], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    command = [sys.executable, "-c", script, *commands, "plugins list", "operators list"]
+    environment = {**os.environ, "FIFTYONE_PLUGINS_DIR": str(plugins_folder)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("origin", ["archive", "folder"])
+def test_the_plugin_is_listed(archive_url, tmp_path, origin):
+    if origin == "archive":
+        shown = listed(tmp_path / "plugins", f"plugins download {archive_url}")
+    else:
+        shown = listed(ROOT / "plugin")
     for name in ("@gcvos/gcvos ", "propagate_annotations", "clear_propagation", "review_propagation"):
-        assert name in listed
-    assert (tmp_path / "plugins").is_dir()
+        assert name in shown
