@@ -10,6 +10,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 SUBCOMMANDS = {
     "module": "gcvos_model.cli.benchmark_module",
     "propagation": "gcvos_model.cli.benchmark_propagation",
+    "streaming": "gcvos_model.cli.benchmark_streaming",
+    "gpu": "gcvos_model.cli.benchmark_gpu",
+    "report": "gcvos_model.cli.benchmark_report",
     "serverless": "gcvos_model.cli.benchmark_serverless",
     "fiftyone": "gcvos_model.cli.benchmark_fiftyone",
 }

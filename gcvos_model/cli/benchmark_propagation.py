@@ -16,7 +16,7 @@ from gcvos_model.evaluation.fresh_process import call_in_fresh_process
 from gcvos_model.evaluation.machine import describe_machine
 from gcvos_model.evaluation.propagation_benchmark import Case
 
-RUN_CASE = "gcvos_model.evaluation.versus:run_case"
+RUN_CASE = "gcvos_model.evaluation.run_case:run_case"
 STAGES = (
     "decode", "resize", "query encoder", "read", "decoder", "memory encoder", "merge", "other", "write",
 )  # fmt: skip
@@ -68,24 +68,26 @@ def benchmark_propagation(
             objects or [1],
         )
     ]
-    run_cases(cases, vs, out)
+    rows = run_cases(cases, vs.value if vs else "alone", out)
+    console = Console()
+    console.print(ratios_table(rows) if vs else costs_table(rows))
+    if vs is None:
+        console.print(stages_table(rows))
 
 
-def run_cases(cases: list[Case], vs: Versus | None, out: Path | None) -> None:
-    """Measure each case in a process of its own; write and print its row when it is there."""
+def run_cases(cases: list[Case], what: str, out: Path | None) -> list[Row]:
+    """Measure each case in a process of its own (`run_case`), and write its row as soon as it is there."""
     machines = {case.device: describe_machine(str(choose_device(case.device))) for case in cases}
     if out is not None:
         append_rows(out, [], {})  # what cannot be written shows before the measuring
-    console, rows = Console(), []
+    rows = []
     for case in cases:
-        arguments = {"case": asdict(case), "versus": vs and vs.value}
+        arguments = {"case": asdict(case), "what": what}
         row = call_in_fresh_process(RUN_CASE, arguments, case.threads)
         rows.append(row)
         if out is not None:
             append_rows(out, [row], machines[case.device])
-    console.print(ratios_table(rows) if vs else costs_table(rows))
-    if vs is None:
-        console.print(stages_table(rows))
+    return rows
 
 
 def name_of(row: Row) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
 
 import torch
 
@@ -16,7 +15,7 @@ from gcvos_model.video.source import Frame
 
 from .made_up_clip import made_up_clip
 from .measured_network import load_measured, load_with_spacetime
-from .propagation_benchmark import CLIP, WARM_UP, Case, Row, Stepper, annotated, describe_case, measure_case
+from .propagation_benchmark import CLIP, WARM_UP, Case, Row, Stepper, annotated, describe_case
 from .timing import median_ratio, time_in_turn
 
 REMEMBERED = (1, 10, 50, 100)  # frames
@@ -115,18 +114,3 @@ def step_after(frames: int, propagator: Propagator, frame: Frame) -> tuple[Calla
         return propagator.step(frame)
 
     return step, context.numel() * context.element_size()
-
-
-def run_case(case: Mapping[str, Any], versus: str | None = None, torch_bytes: int | None = None) -> Row:
-    """Measure a case, given as its fields, alone or beside an alternative: for a process of its own.
-
-    Args:
-        case: fields of `Case`.
-        versus: "trunk", "spacetime", or None for the case alone.
-        torch_bytes: see `measure_case`.
-    """
-    if versus == "trunk":
-        return measure_versus_trunk(Case(**case))
-    if versus == "spacetime":
-        return measure_versus_spacetime(Case(**case))
-    return measure_case(Case(**case), torch_bytes)

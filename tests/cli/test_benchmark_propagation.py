@@ -1,9 +1,11 @@
 import json
 import sys
 
+import pytest
+
 from gcvos_model.cli import benchmark_propagation
 from gcvos_model.evaluation.propagation_benchmark import Case, measure_case
-from gcvos_model.evaluation.versus import run_case
+from gcvos_model.evaluation.run_case import run_case
 
 
 def test_a_row_comes_from_a_process_of_its_own(gcvos, checkpoint, tmp_path):
@@ -67,3 +69,24 @@ def test_bad_settings_are_refused(gcvos, tmp_path):
         code, _, err = gcvos("benchmark", "propagation", *arguments)
         assert code == 2, err
         assert len(err.strip().splitlines()) == 1
+
+
+def test_streaming_and_the_page(gcvos, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
+    monkeypatch.setattr(
+        benchmark_propagation,
+        "call_in_fresh_process",
+        lambda function, arguments, threads: run_case(**arguments),
+    )
+    rows, page = tmp_path / "rows.jsonl", tmp_path / "page.md"
+    code, out, err = gcvos(
+        "benchmark", "streaming", "--model", "tiny", "--source-side", 64, "--short-side", 32, "--frames", 3,
+        "--device", "cpu", "--out", rows,
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "frames/s" in out
+    assert gcvos("benchmark", "report", rows, "--out", page)[0] == 0
+    assert "From a video file to mask files" in page.read_text()
+    code, _, err = gcvos("benchmark", "report", tmp_path / "absent.jsonl", "--out", page)
+    assert code == 2
+    assert "cannot read the rows" in err

@@ -98,8 +98,8 @@ def test_rows_come_back_as_they_were(tmp_path):
 
 
 def test_errors_of_a_fresh_process_come_back():
-    run_case = "gcvos_model.evaluation.versus:run_case"
+    run_case = "gcvos_model.evaluation.run_case:run_case"
     with pytest.raises(InputError, match="unknown device 'tpu'"):
         call_in_fresh_process(run_case, {"case": {"model": "tiny", "device": "tpu"}})
     with pytest.raises(GCVOSError, match="ended with code 1"):
-        call_in_fresh_process("gcvos_model.evaluation.versus:nothing", {})
+        call_in_fresh_process("gcvos_model.evaluation.run_case:nothing", {})
