@@ -248,7 +248,7 @@ def coarse_mask(mask: Mask, working: tuple[int, int]) -> Tensor:
 
 
 def quantize(masks: Tensor) -> Tensor:
-    """Soft masks `(K, 1, h, w)` to the form in which memories keep them, `(K, 128, 128)` uint8."""
+    """Soft masks `(K, 1, h, w)` to the form in which memories keep them, `(K, 120, 120)` uint8."""
     small = F.interpolate(masks.float(), size=(MASK_SIDE, MASK_SIDE), mode="bilinear", antialias=True)
     return (small[:, 0] * 255).round().clamp(0, 255).to(torch.uint8)
 
