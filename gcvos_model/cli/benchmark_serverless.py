@@ -60,7 +60,7 @@ def benchmark_serverless(
     """Latency, overhead, bytes and memory of CVAT's tracker function, or with --accuracy its mean J.
 
     The function runs in a process of its own, one worker, or where --url says; it is asked over HTTP. The
-    overhead is all but the network: HTTP, JSON, base64, decoding the image, states, shapes.
+    overhead is all but the network and HTTP: JSON, base64, decoding the image, states, shapes.
     """
     from gcvos_model.cli.serverless_call import DEFAULT_FOLDER, call_url, serve_folder
 

@@ -48,7 +48,7 @@ class FunctionTracker:
     def _ask(self, frame: Frame, drawn: Mapping[int, Shape]) -> Labelled:
         ids = list(dict.fromkeys([*self._states, *drawn]))
         body = {
-            "image": pybase64.b64encode_as_string(encode_png(frame)),
+            "image": pybase64.b64encode_as_string(encode_png(frame, compress_level=1)),
             "shapes": [{"type": self._type, "points": drawn[i].points} if i in drawn else None for i in ids],
             "states": [None if i in drawn else self._states[i] for i in ids],
         }

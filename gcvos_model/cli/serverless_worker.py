@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -21,6 +22,9 @@ from gcvos_model.evaluation.peak_memory import peak_memory, reset_peak_memory, r
 
 PEAK_MEMORY = "Peak-Memory"
 """Header of an answer: the most memory that this process (on a GPU: its tensors) had at once, in bytes."""
+
+WORKER_TIME = "Worker-Time"
+"""Header of an answer: milliseconds from the request's bytes to the answer's, without HTTP."""
 
 
 def main(folder: str) -> None:
@@ -54,13 +58,19 @@ def _handler_of(module: Any, context: Any) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             reset_peak_memory(device)
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            start = time.perf_counter()
             # nuclio's wrapper parses the JSON before the handler is called
             parsed = nuclio_sdk.event._EventDeserializer._try_deserialize_json(body)
             event = nuclio_sdk.Event(body=parsed, content_type="application/json")
             response = module.handler(context, event)
             content = response.body.encode()
+            headers = {
+                **response.headers,
+                WORKER_TIME: (time.perf_counter() - start) * 1000,
+                PEAK_MEMORY: peak_memory(device),
+                "Content-Length": len(content),
+            }
             self.send_response(response.status_code)
-            headers = {**response.headers, PEAK_MEMORY: peak_memory(device), "Content-Length": len(content)}
             for name, value in headers.items():
                 self.send_header(name, str(value))
             self.end_headers()

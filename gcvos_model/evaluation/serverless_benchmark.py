@@ -1,7 +1,8 @@
 """What a tracker function of CVAT costs: latency by stage, and bytes, for one and for many objects.
 
 Nothing here knows the function: it is asked with the requests that CVAT sends, as bytes, and tells in a
-`Server-Timing` header how long its stages took, and in `Peak-Memory` how many bytes of memory it had at once.
+`Server-Timing` header how long its stages took. A worker of the benchmark's own also tells in `Worker-Time`
+how many milliseconds it took without HTTP, and in `Peak-Memory` how many bytes of memory it had at once.
 """
 
 import base64
@@ -40,7 +41,7 @@ class Row:
         objects: in each request, a third of them rectangles, polygons and masks.
         step: "start" or "continue".
         p50, p95: of the whole request, milliseconds.
-        overhead: median of all but the network, milliseconds.
+        overhead: median of all but the network and HTTP (of a deployed function: but the network), milliseconds.
         stages: medians of the function's own stages, milliseconds.
         image_bytes: of the PNG.
         request_bytes, answer_bytes: of the bodies; state_bytes: of one object's state.
@@ -127,6 +128,7 @@ class Answer:
     """One answered request."""
 
     milliseconds: float
+    without_http: float
     stages: Mapping[str, float]
     states: list[Any]
     request_bytes: int
@@ -136,7 +138,7 @@ class Answer:
     @property
     def overhead(self) -> float:
         """Milliseconds outside the network."""
-        return self.milliseconds - sum(self.stages.get(stage, 0) for stage in OF_THE_NETWORK)
+        return self.without_http - sum(self.stages.get(stage, 0) for stage in OF_THE_NETWORK)
 
 
 def ask(call: Call, image: str, shapes: list[Any], states: list[Any]) -> Answer:
@@ -152,6 +154,7 @@ def ask(call: Call, image: str, shapes: list[Any], states: list[Any]) -> Answer:
     peak = told.get("peak-memory", "")
     return Answer(
         milliseconds=milliseconds,
+        without_http=float(told.get("worker-time", milliseconds)),
         stages={stage: float(duration) for stage, duration in timing},
         states=json.loads(content)["states"],
         request_bytes=len(body),
@@ -238,8 +241,8 @@ def drawn_shape(
     return {"type": "mask", "points": [*runs, left, top, left + width - 1, top + height - 1]}
 
 
-def encode_png(frame: Frame) -> bytes:
-    """A frame as CVAT sends it."""
+def encode_png(frame: Frame, compress_level: int = 6) -> bytes:
+    """A frame as CVAT sends it, whose level is Pillow's own: 6."""
     buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "PNG")
+    Image.fromarray(frame).save(buffer, "PNG", compress_level=compress_level)
     return buffer.getvalue()

@@ -55,12 +55,17 @@ def ask(call, image, shapes, states=(), **more):
 
 def track(call, frames, shapes, **options):
     """Start on the first frame and step through the others, as the UI does; returns the shapes of every frame."""
+    return track_to_end(call, frames, shapes, **options)[0]
+
+
+def track_to_end(call, frames, shapes, **options):
+    """As `track`; returns the states after the last frame too."""
     found, states = ask(call, encode_image(frames[0], **options), shapes)
     rows = [found]
     for frame in frames[1:]:
         found, states = ask(call, encode_image(frame, **options), [None] * len(states), states)
         rows.append(found)
-    return rows
+    return rows, states
 
 
 def mask_of(shape, size):

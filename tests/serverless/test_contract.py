@@ -280,10 +280,13 @@ def refusal(function, **fields):
         ({"shapes": [[1, 1, 5, 5]] * 101}, 413, "shapes: 101 objects, the limit is 100"),
     ],
 )
-def test_refusals(function, capfd, fields, status, error):
+def test_refusals(function, monkeypatch, fields, status, error):
+    lines = []
+    monkeypatch.setattr(function.context.logger, "warn", lines.append)
     got, _, text = refusal(function, **fields)
     assert got == status
     assert text.startswith(error)
+    assert lines == [f"{status}: {text}"]  # CVAT shows the status alone
 
 
 def test_too_many_pixels(function, monkeypatch):

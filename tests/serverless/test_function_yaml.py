@@ -163,3 +163,15 @@ def test_the_image_has_the_tested_versions(name):
     named = {package: tested[package] for package, _ in pins if package in tested}
     assert len(named) >= 9
     assert named.items() <= dict(pins).items()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_image_has_all_that_the_wheel_needs(name):
+    """The wheel is installed without its dependencies."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 reads pyproject.toml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["cvat"]]
+    names = {re.match(r"[\w.-]+", requirement)[0] for requirement in needed}
+    commands = [entry["value"] for entry in load(name)["spec"]["build"]["directives"]["preCopy"]]
+    installed = set(re.findall(r"([\w.-]+)==", " ".join(commands)))
+    assert names - installed == {"nuclio-sdk"}  # nuclio brings it along
