@@ -1,6 +1,8 @@
 """Clips in batches: which process makes which clips of a step, and how they become tensors."""
 
+import os
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -12,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gcvos_model.errors import InputError
 from gcvos_model.training.config import TrainConfig
-from gcvos_model.training.datasets import TrainingData
+from gcvos_model.training.datasets import TrainingData, share_cache
 from gcvos_model.training.first_masks import sloppy_clip
 from gcvos_model.training.image_clips import image_clip
 from gcvos_model.training.video_clips import video_clip
@@ -88,13 +90,15 @@ def load_batches(
         Clips(data, config),
         batch_sampler=StepSampler(config.batch, step, rank, processes),
         num_workers=config.workers,
-        worker_init_fn=_one_thread,
+        worker_init_fn=partial(_start_worker, config.workers),
         prefetch_factor=8 if config.workers else None,
         pin_memory=torch.cuda.is_available(),
     )
     return iter(loader)
 
 
-def _one_thread(worker: int) -> None:
+def _start_worker(workers: int, number: int) -> None:
+    """One thread each, and a share of the memory for decoded images."""
+    share_cache(workers * int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -1,9 +1,5 @@
-"""Readers: where images with masks, videos with masks and textures lie, and how one of them is read.
+"""What training is made of: images with masks, videos with masks, textures, silhouettes; and how one is read."""
 
-What is found is listed once, at the start, so that an empty or half-copied folder is refused before training begins.
-"""
-
-import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcvos_model.errors import InputError
+from gcvos_model.training.array_cache import ArrayCache
+from gcvos_model.training.coco import CocoMask
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-SET_WEIGHTS = {
-    "eth80": 0.3,
-    "caltech_cutout": 0.5,
-}  # toys on blue; masks from plain backgrounds: fewer of them
+CACHE_BYTES = 4 << 30  # of decoded images and masks, all workers together
+_cache = ArrayCache(CACHE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class ImagePair:
     """An image and its index mask (0 background, 1..N objects)."""
 
     image: Path
-    mask: Path
+    mask: Path | CocoMask
     weight: float = 1.0
 
 
@@ -39,6 +35,20 @@ class VideoSequence:
 
 
 @dataclass(frozen=True)
+class DataSet:
+    """What lies in one place; most have but one of the parts."""
+
+    name: str
+    images: tuple[ImagePair, ...] = ()
+    videos: tuple[VideoSequence, ...] = ()
+    textures: tuple[Path, ...] = ()
+    silhouettes: tuple[Path, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.images or self.videos or self.textures or self.silhouettes)
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """Everything that clips are made from; any part may be empty."""
 
@@ -47,70 +57,30 @@ class TrainingData:
     textures: tuple[Path, ...] = ()
     silhouettes: tuple[Path, ...] = ()
     image_weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    names: tuple[str, ...] = ()  # of the sets
+    names: tuple[str, ...] = ()  # of the sets of images and videos
 
 
-def find_training_data(root: Path) -> TrainingData:
-    """List the training data below `root`.
-
-    The layout: `static/SET/{images,masks}/NAME.*`, `video/train/{JPEGImages,Annotations}/480p/SEQUENCE/*`,
-    `textures/*`, `silhouettes/*`.
-
-    Raises:
-        InputError: there are neither images nor videos with masks.
-    """
-    images = tuple(pair for folder in sorted(root.glob("static/*")) for pair in find_image_pairs(folder))
-    videos = tuple(find_sequences(root / "video" / "train"))
-    if not images and not videos:
-        raise InputError(
-            f"no training data below '{root}': expected static/SET/images with static/SET/masks beside them, "
-            "or video/train/JPEGImages with video/train/Annotations"
-        )
-    weights = np.array([pair.weight for pair in images])
-    return TrainingData(
-        images=images,
-        videos=videos,
-        textures=tuple(list_images(root / "textures")),
-        silhouettes=tuple(list_images(root / "silhouettes")),
-        image_weights=weights / weights.sum() if len(weights) else weights,
-        names=(
-            *(folder.name for folder in sorted(root.glob("static/*"))),
-            *(("video/train",) if videos else ()),
-        ),
-    )
+def share_cache(processes: int) -> None:
+    """Leave this process its share of the memory for decoded images."""
+    _cache.room = CACHE_BYTES // max(1, processes)
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files below a folder, in order; none where it is absent."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def find_image_pairs(folder: Path) -> list[ImagePair]:
-    """Pairs of `folder/images/NAME.*` and `folder/masks/NAME.*`; an image without a mask is left out."""
-    masks = {path.stem: path for path in list_images(folder / "masks")}
-    weight = SET_WEIGHTS.get(folder.name, 1.0)
-    return [
-        ImagePair(path, masks[path.stem], weight)
-        for path in list_images(folder / "images")
-        if path.stem in masks
-    ]
-
-
-def find_sequences(root: Path) -> list[VideoSequence]:
-    """Sequences of a DAVIS or YouTube-VOS layout: frames in `JPEGImages`, masks of the same names in `Annotations`."""
-    sequences = []
-    for folder in sorted({path.parent for path in list_images(root / "JPEGImages")}):
-        masks_folder = root / "Annotations" / folder.relative_to(root / "JPEGImages")
-        masks = {path.stem: path for path in list_images(masks_folder)}
-        frames = [path for path in list_images(folder) if path.stem in masks]
-        if len(frames) >= 2:
-            sequences.append(VideoSequence(folder.name, tuple(frames), tuple(masks[p.stem] for p in frames)))
-    return sequences
-
-
-@functools.lru_cache(maxsize=8192)
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """An image as RGB `(H, W, 3)`, kept in memory since training meets it again; do not write into it.
+
+    Raises:
+        InputError: the file cannot be decoded.
+    """
+    return _cache.get(path, lambda: decode_rgb(path))
+
+
+def read_index_mask(mask: Path | CocoMask) -> NDArray[np.uint8]:
+    """An index mask `(H, W)`, kept in memory as well: see `decode_index_mask`."""
+    return _cache.get(mask, mask.labels if isinstance(mask, CocoMask) else lambda: decode_index_mask(mask))
+
+
+def decode_rgb(path: Path) -> NDArray[np.uint8]:
+    """An image as RGB `(H, W, 3)`.
 
     Raises:
         InputError: the file cannot be decoded.
@@ -121,9 +91,10 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-@functools.lru_cache(maxsize=8192)
-def read_index_mask(path: Path) -> NDArray[np.uint8]:
-    """An index mask `(H, W)`: palette indices or grey values; a mask that holds only 0 and 255 becomes 0 and 1.
+def decode_index_mask(path: Path) -> NDArray[np.uint8]:
+    """An index mask `(H, W)`: palette indices or grey values.
+
+    A mask that holds only 0 and 255 becomes 0 and 1, and so does a JPEG, whose values are not exact.
 
     Raises:
         InputError: the file cannot be decoded.
@@ -133,6 +104,7 @@ def read_index_mask(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             mask = np.array(image if image.mode in ("P", "L") else image.convert("L"))
-    except OSError as error:
+            inexact = image.format == "JPEG"
+    except (OSError, SyntaxError) as error:  # a damaged PNG is a SyntaxError
         raise InputError(f"cannot decode the mask '{path}': {error}") from error
-    return (mask > 127).astype(np.uint8) if set(np.unique(mask)) <= {0, 255} else mask
+    return (mask > 127).astype(np.uint8) if inexact or set(np.unique(mask)) <= {0, 255} else mask

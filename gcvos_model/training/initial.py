@@ -30,14 +30,24 @@ def start_network(shape: GCConfig, seed: int, initial: Path | None) -> GCNetwork
     return network
 
 
-def load_initial(network: GCNetwork, path: Path) -> None:
-    """Fill a network from a gcvos checkpoint, or its trunks from ImageNet weights (batch norm folded or not)."""
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        InputError: there is none.
+        CheckpointError: it is damaged.
+    """
     if not path.is_file():
         raise InputError(f"there is no file '{path}' to start from")
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"'{path}' is not a readable safetensors file: {error}") from error
+
+
+def load_initial(network: GCNetwork, path: Path) -> None:
+    """Fill a network from a gcvos checkpoint, or its trunks from ImageNet weights (batch norm folded or not)."""
+    tensors = read_tensors(path)
     if "conv1.weight" in tensors:
         load_trunk(network, tensors)
         return
@@ -69,8 +79,7 @@ def history(initial: Path | None) -> dict[str, Any]:
     """What is known of `initial` for the record: its file, and for a checkpoint its digest, data and stages."""
     if initial is None:
         return {"initial": "random weights", "earlier_stages": [], "data": []}
-    tensors = load_file(initial)
-    if "conv1.weight" in tensors:
+    if "conv1.weight" in read_tensors(initial):
         return {"initial": f"ImageNet trunk {initial.name}", "earlier_stages": [], "data": []}
     _, _, metadata = read_checkpoint(initial)
     record = json.loads(metadata.get("record", "{}"))

@@ -1,7 +1,7 @@
 """The training loop of both stages: a budget in minutes, an exact resume, the best and the last checkpoint."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,17 @@ from gcvos_model.network.network import GCNetwork
 from gcvos_model.training.batches import Batch, load_batches
 from gcvos_model.training.config import TrainConfig
 from gcvos_model.training.datasets import TrainingData
+from gcvos_model.training.gradient_checkpointing import recompute_blocks
 from gcvos_model.training.initial import history, start_network
 from gcvos_model.training.optimisation import (
     make_optimizer,
+    predict,
     set_learning_rate,
     to_floats,
     train_step,
     update_average,
 )
+from gcvos_model.training.pictures import clip_sheet, write_picture
 from gcvos_model.training.processes import mean_of_processes
 from gcvos_model.training.run_folder import RunFolder, RunLog
 from gcvos_model.training.state import Progress, load_state, save_state, seed_step
@@ -31,6 +34,7 @@ from gcvos_model.training.unroll import ClipModel
 
 LOG_EVERY = 20  # steps whose mean loss is one line of the log
 Validate = Callable[[GCNetwork], float]
+Report = Callable[[str], None]
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Training:
     progress: Progress
     record: dict[str, Any]  # of data and earlier stages, for the checkpoints
     log: RunLog | None  # of the first process; the others write nothing
+    report: Report
 
 
 def train_stage(
@@ -58,6 +63,7 @@ def train_stage(
     run: RunFolder,
     initial: Path | None = None,
     validate: Validate | None = None,
+    report: Report = print,
 ) -> Path:
     """Train one stage in an opened run folder, from its state where there is one, and return the best checkpoint's path.
 
@@ -69,33 +75,30 @@ def train_stage(
         run: the run folder.
         initial: a gcvos checkpoint, or an ImageNet trunk, to start from; None: random weights.
         validate: a network to mean J in per cent; the best checkpoint is chosen by it, without it the last is the best.
+        report: takes a line on the progress, every time that the state is saved.
     """
-    training = begin(fabric, config, shape, data, run, initial, validate)
-    if training.progress.finished:
+    training = begin(fabric, config, shape, data, run, initial, validate, report)
+    progress = training.progress
+    if progress.finished:
         return run.best
-    progress, log = training.progress, training.log
     batches = load_batches(data, config, progress.step, fabric.global_rank, fabric.world_size)
     started = time.monotonic() - progress.minutes * 60
     while progress.done(config) < 1:
-        loss = step(training, batches)
+        batch = to_floats(fabric, next(batches))
+        loss = step(training, batch)
         loss, progress.minutes = mean_of_processes(fabric, loss, (time.monotonic() - started) / 60)
-        progress.losses.append(loss)
-        if progress.step % LOG_EVERY == 0:
-            if log:
-                log.write(
-                    progress.step, progress.minutes, "loss", sum(progress.losses) / len(progress.losses)
-                )
-            progress.losses.clear()
-        if progress.minutes - progress.validated >= config.validate_minutes and progress.done(config) < 1:
+        log_loss(training, loss)
+        over = progress.done(config) >= 1
+        if over or progress.minutes - progress.pictured >= config.picture_minutes:
+            picture(training, batch)
+        if over or progress.minutes - progress.validated >= config.validate_minutes:
             checkpoint(training)
+            progress.finished = over
             save(training)
-        if progress.minutes - progress.saved >= config.save_minutes:
+        elif progress.minutes - progress.saved >= config.save_minutes:
             save(training)
-    checkpoint(training)
-    progress.finished = True
-    save(training)
-    if log:
-        log.close()
+    if training.log:
+        training.log.close()
     return run.best
 
 
@@ -107,9 +110,12 @@ def begin(
     run: RunFolder,
     initial: Path | None,
     validate: Validate | None,
+    report: Report,
 ) -> Training:
     """Everything in place for the next step, from the run's state where there is one."""
     network = start_network(shape, config.seed, initial)
+    if config.gradient_checkpointing:
+        recompute_blocks(network)
     clips = ClipModel(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model, optimizer = fabric.setup(clips, make_optimizer(network, config))
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
@@ -120,20 +126,43 @@ def begin(
     known = history(initial)
     record = {**known, "data": [*dict.fromkeys([*known["data"], *data.names])]}
     model.train()
-    return Training(config, fabric, run, validate, network, model, optimizer, average, progress, record, log)
+    return Training(
+        config, fabric, run, validate, network, model, optimizer, average, progress, record, log, report
+    )
 
 
-def step(training: Training, batches: Iterator[Batch]) -> float:
-    """One step; returns this process's loss."""
+def step(training: Training, batch: Batch) -> float:
+    """One step on a batch of floats; returns this process's loss."""
     config, progress, fabric = training.config, training.progress, training.fabric
     set_learning_rate(training.optimizer, config, progress.step, progress.done(config))
-    batch = to_floats(fabric, next(batches))
     seed_step(config, progress.step, fabric.global_rank)
     loss = train_step(fabric, training.model, training.optimizer, config, batch)
     progress.step += 1
     decay = min(config.ema, (1 + progress.step) / (10 + progress.step))
     update_average(training.average, training.network, decay)
     return loss
+
+
+def log_loss(training: Training, loss: float) -> None:
+    """Collect a step's loss, and write the mean of every `LOG_EVERY` of them."""
+    progress = training.progress
+    progress.losses.append(loss)
+    if progress.step % LOG_EVERY:
+        return
+    progress.loss = sum(progress.losses) / len(progress.losses)
+    progress.losses.clear()
+    if training.log:
+        training.log.write(progress.step, progress.minutes, "loss", progress.loss)
+
+
+def picture(training: Training, batch: Batch) -> None:
+    """Draw the clips of a batch with what the network makes of them, undamaged, in the first process."""
+    training.progress.pictured = training.progress.minutes
+    if training.log:
+        with torch.no_grad(), training.fabric.autocast():
+            logits = predict(ClipModel(training.network).eval(), batch)
+        path = training.run.pictures / f"{training.progress.step:07}.png"
+        write_picture(path, clip_sheet(batch, logits))
 
 
 def checkpoint(training: Training) -> None:
@@ -168,12 +197,14 @@ def write_checkpoint(training: Training, path: Path, score: float | None) -> Non
 
 def save(training: Training) -> None:
     """Write the state to resume from, in the first process."""
-    training.progress.saved = training.progress.minutes
+    progress = training.progress
+    progress.saved = progress.minutes
     if training.fabric.is_global_zero:
-        save_state(
-            training.run.state,
-            training.network,
-            training.average,
-            training.optimizer.optimizer,
-            training.progress,
+        optimizer = training.optimizer.optimizer
+        save_state(training.run.state, training.network, training.average, optimizer, progress)
+        best = "" if progress.best is None else f", best J {progress.best:.2f}"
+        loss = "" if progress.loss is None else f", loss {progress.loss:.4f}"
+        training.report(
+            f"{training.config.stage}: step {progress.step}, {progress.minutes:.1f} of "
+            f"{training.config.max_minutes:g} minutes{loss}{best}"
         )

@@ -49,13 +49,18 @@ def to_floats(fabric: Fabric, batch: Batch) -> Batch:
     return Batch(*(fabric.to_device(tensor).float() / 255 for tensor in batch))
 
 
+def predict(model: Any, batch: Batch) -> Tensor:
+    """Log-odds of frames 2..T of a batch of floats by a `ClipModel`, `(B, T - 1, 1, S, S)`."""
+    return model(batch.frames, batch.first, batch.others, batch.decoys, batch.before)
+
+
 def train_step(fabric: Fabric, model: Any, optimizer: Any, config: TrainConfig, batch: Batch) -> float:
     """One step on a batch of floats; returns this process's loss.
 
     Raises:
         GCVOSError: the gradients are no longer finite; the weights are left as they were.
     """
-    logits = model(batch.frames, batch.first, batch.others, batch.decoys, batch.before)
+    logits = predict(model, batch)
     loss = clip_loss(logits.flatten(0, 1), batch.masks[:, 1:].flatten(0, 1))
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss)

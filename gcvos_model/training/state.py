@@ -30,6 +30,7 @@ class Progress:
     saved: float = 0.0
     pictured: float = 0.0
     best: float | None = None  # mean J in per cent of the best checkpoint
+    loss: float | None = None  # the log's last
     finished: bool = False
     losses: list[float] = field(default_factory=list)  # since the last line of the log
 

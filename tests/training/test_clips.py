@@ -4,10 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gcvos_model.errors import InputError
 from gcvos_model.training.appearance import vary_frames
 from gcvos_model.training.clip import clip_of, without_second
-from gcvos_model.training.datasets import find_training_data
 from gcvos_model.training.image_clips import (
     OBJECT_MOTION,
     Layer,
@@ -119,15 +117,3 @@ def test_appearance_leaves_geometry_alone():
         for varied in vary_frames(np.random.default_rng(seed), [frame, frame]):
             inside, outside = varied[12:20, 12:20].mean(), varied[:4].mean()
             assert inside > outside
-
-
-def test_readers_find_everything(training_data):
-    assert len(training_data.images) == 12
-    assert [len(video.frames) for video in training_data.videos] == [12]
-    assert len(training_data.textures) == len(training_data.silhouettes) == 3
-    assert training_data.image_weights.sum() == pytest.approx(1)
-
-
-def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no training data below"):
-        find_training_data(tmp_path)

@@ -1,6 +1,7 @@
 """The unrolled clip against the Propagator, and a training that learns."""
 
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +9,17 @@ import pytest
 import torch
 
 from gcvos_model import Propagator, load_model
-from gcvos_model.checkpoints import random_model, read_checkpoint
-from gcvos_model.network.config import TINY
+from gcvos_model.checkpoints import random_model, read_checkpoint, save_checkpoint
+from gcvos_model.network.config import PAPER, TINY
 from gcvos_model.network.network import GCNetwork
+from gcvos_model.training.batches import Batch, load_batches
 from gcvos_model.training.config import STAGES
+from gcvos_model.training.gradient_checkpointing import recompute_blocks, residual_blocks
+from gcvos_model.training.initial import history
 from gcvos_model.training.loop import train_stage
-from gcvos_model.training.optimisation import parameter_groups, set_learning_rate
+from gcvos_model.training.losses import clip_loss
+from gcvos_model.training.optimisation import parameter_groups, predict, set_learning_rate
+from gcvos_model.training.pictures import clip_sheet
 from gcvos_model.training.processes import make_fabric
 from gcvos_model.training.run_folder import RunFolder
 from gcvos_model.training.unroll import ClipModel
@@ -44,7 +50,7 @@ def test_an_unrolled_clip_is_what_the_propagator_does(monkeypatch):
 @pytest.mark.parametrize("stage", ["images", "video"])
 def test_both_stages_learn_from_data_of_their_own(training_data, tmp_path, stage):
     config = replace(
-        STAGES[stage], size=48, frames=3, max_steps=160, max_minutes=60, workers=0, precision="32-true", ema=0.9,
+        STAGES[stage], size=48, frames=3, max_steps=120, max_minutes=60, workers=0, precision="32-true", ema=0.9,
         warm_up_steps=5, learning_rate=1e-3, trunk_factor=1.0,
     )  # fmt: skip
     run = RunFolder(tmp_path / stage)
@@ -56,8 +62,9 @@ def test_both_stages_learn_from_data_of_their_own(training_data, tmp_path, stage
     assert min(losses[-2:]) < 0.9 * losses[0]
     assert load_model(best, device="cpu").config == TINY
     record = read_checkpoint(best)[2]["record"]
+    assert '"data": ["blobs", "video/train"]' in record
     assert '"validation_j": 12.5' in record
-    assert '"steps": 160' in record
+    assert '"steps": 120' in record
 
 
 def test_pretrained_parts_learn_at_a_tenth_and_the_schedule_ends_in_the_budget():
@@ -75,3 +82,73 @@ def test_pretrained_parts_learn_at_a_tenth_and_the_schedule_ends_in_the_budget()
         rates.append(groups[0]["lr"] / config.learning_rate)
         assert groups[1]["lr"] == pytest.approx(groups[0]["lr"] / 10)
     assert rates == pytest.approx([0.01, 1, 1, 0.5, 0.01])
+
+
+def test_without_validation_the_last_is_the_best_and_the_log_says_nothing_of_j(training_data, tmp_path):
+    config = replace(
+        STAGES["images"], size=32, frames=2, batch=1, max_steps=2, workers=0, precision="32-true"
+    )
+    run = RunFolder(tmp_path / "run")
+    run.open(config.to_dict(), {})
+    train_stage(make_fabric(config), config, TINY, training_data, run)
+    assert read_checkpoint(run.best)[2] == read_checkpoint(run.last)[2]  # the record and the weights' digest
+    assert "J" not in run.log.read_text()
+    assert "validation_j" not in read_checkpoint(run.last)[2]["record"]
+
+
+def test_the_best_is_kept_when_later_ones_are_worse(training_data, tmp_path):
+    config = replace(
+        STAGES["images"], size=32, frames=2, batch=1, max_steps=3, workers=0, precision="32-true",
+        validate_minutes=0.0,
+    )  # fmt: skip
+    run, scores = RunFolder(tmp_path / "run"), iter([40.0, 60.0, 50.0])
+    run.open(config.to_dict(), {})
+    train_stage(make_fabric(config), config, TINY, training_data, run, validate=lambda network: next(scores))
+    records = [json.loads(read_checkpoint(path)[2]["record"]) for path in (run.best, run.last)]
+    assert [(record["steps"], record["validation_j"]) for record in records] == [(2, 60.0), (3, 50.0)]
+
+
+def float_batch(data):
+    config = replace(STAGES["images"], size=32, frames=3, batch=2, workers=0)
+    return Batch(*(tensor.float() / 255 for tensor in next(load_batches(data, config))))
+
+
+def test_gradient_checkpointing_leaves_gradients_as_they_are(training_data):
+    shape = replace(PAPER, trunk="resnet10", key_channels=8, value_channels=16, local_channels=16,
+                    compressed_channels=16, decoder_channels=(16, 16))  # fmt: skip
+    batch = float_batch(training_data)
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        network = GCNetwork(shape)
+        if recompute:
+            assert len(residual_blocks(network)) > 8
+            recompute_blocks(network)
+        logits = predict(ClipModel(network).eval(), batch)
+        clip_loss(logits.flatten(0, 1), batch.masks[:, 1:].flatten(0, 1)).backward()
+        gradients.append({name: parameter.grad for name, parameter in network.named_parameters()})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(
+            gradients[1][name], gradient, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
+def test_a_checkpoint_tells_how_it_began(tmp_path):
+    assert history(None)["initial"] == "random weights"
+    record = {**STAGES["images"].to_dict(), "steps": 9, "minutes": 1.5, "data": ["blobs"]}
+    save_checkpoint(tmp_path / "one.safetensors", TINY, GCNetwork(TINY).state_dict(), record, torch.float16)
+    known = history(tmp_path / "one.safetensors")
+    assert known["data"] == ["blobs"]
+    assert known["earlier_stages"] == [
+        "images: 9 steps of 4 clips, 3 frames of 192 x 192, 1.5 minutes, learning rate 0.0003"
+    ]
+
+
+def test_pictures_show_truth_and_prediction(training_data):
+    sheet = clip_sheet(float_batch(training_data), torch.full((2, 2, 1, 32, 32), 5.0))
+    assert sheet.shape == (2 * 32 + 4, 5 * 32 + 4 * 4, 3)
+    red = [sheet[:, column * 36 : column * 36 + 32, 0].mean() for column in range(5)]
+    assert min(red[2], red[4]) > max(
+        red[0], red[1], red[3]
+    )  # predictions, all red here, after given mask and truths

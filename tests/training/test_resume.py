@@ -1,6 +1,7 @@
 """A run that is killed and resumed learns what an uninterrupted one learns."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gcvos_model.cli import main
 from gcvos_model.errors import CheckpointError, InputError
 from gcvos_model.network.config import TINY
 from gcvos_model.network.network import GCNetwork
@@ -18,15 +20,20 @@ from gcvos_model.training.optimisation import make_optimizer
 from gcvos_model.training.run_folder import RunFolder
 from gcvos_model.training.state import Progress, load_state, save_state
 
-STEPS = 140
+STEPS = 60
 
 
-def command(root, out, *more):
+def arguments(root, out, *more):
     return [
-        sys.executable, "-m", "gcvos_model.cli", "train", "--preset", "tiny", "--data", str(root), "--out", str(out),
-        "--size", "32", "--batch", "2", "--max-steps", str(STEPS), "--precision", "32-true", "--workers", "0",
-        "--save-minutes", "0.005", *more,
+        "train", "--preset", "tiny", "--data", str(root), "--out", str(out), "--size", "32", "--batch", "2",
+        "--max-steps", str(STEPS), "--precision", "32-true", "--workers", "0", "--save-minutes", "0.01", *more,
     ]  # fmt: skip
+
+
+def run_here(*given):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments(*given))
+    return ended.value.code
 
 
 def losses(run):
@@ -43,24 +50,28 @@ def wait_for(path, process, seconds=120):
         time.sleep(0.02)
 
 
-def test_losses_after_a_kill_are_those_of_an_uninterrupted_run(training_root, tmp_path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command(training_root, tmp_path / "whole"), env=environment, check=True)
-    killed = tmp_path / "killed"
-    with subprocess.Popen(command(training_root, killed), env=environment) as process:
+def test_losses_after_a_kill_are_those_of_an_uninterrupted_run(training_root, tmp_path, capsys):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run_here(training_root, whole) == 0
+    command = [sys.executable, "-m", "gcvos_model.cli", *arguments(training_root, killed)]
+    with subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
         wait_for(killed / "state.safetensors", process)
         process.kill()
     assert process.returncode not in (0, None)
     assert max(losses(killed), default=0) < STEPS
-    refused = subprocess.run(command(training_root, killed), env=environment, capture_output=True, text=True)
-    assert refused.returncode == 2
-    assert "--resume" in refused.stderr
-    subprocess.run(command(training_root, killed, "--resume"), env=environment, check=True)
-    expected, got = losses(tmp_path / "whole"), losses(killed)
-    assert list(got) == list(range(20, STEPS + 1, 20))
-    assert got == pytest.approx(expected, abs=1e-4)
+    assert run_here(training_root, killed) == 2
+    assert "--resume goes on with it" in capsys.readouterr().err
+    assert run_here(training_root, killed, "--resume") == 0
+    assert list(losses(killed)) == [20, 40, 60]
+    assert losses(killed) == pytest.approx(losses(whole), abs=1e-4)
     assert (killed / "best.safetensors").exists()
     assert list((killed / "tensorboard").iterdir())
+    assert list((killed / "pictures").glob("*.png"))
+    (found,) = [entry for entry in json.loads((killed / "data.json").read_text()) if entry["name"] == "blobs"]
+    assert found["images"] == 12
+    before = (killed / "best.safetensors").stat().st_mtime_ns
+    assert run_here(training_root, killed, "--resume") == 0  # it is over: nothing is left to do
+    assert (killed / "best.safetensors").stat().st_mtime_ns == before
 
 
 def test_a_state_brings_everything_back(tmp_path):
