@@ -29,6 +29,7 @@ Frame = NDArray[np.uint8]  # (H, W, 3), RGB
 Mask = NDArray[Any]  # (H, W), bool or in [0, 1]
 SHORT_SIDE = 480
 NOWHERE = -20.0  # log-odds where an object is not looked for
+TOGETHER = 16  # objects that are computed at once, so that memory does not grow with their number
 LOST_BELOW = 0.5  # an object no pixel of which is more probable than this is lost on that frame
 
 
@@ -149,11 +150,11 @@ class Propagator:
         return p
 
     def _alike(self, ids: Sequence[int]) -> list[list[int]]:
-        """Positions in `ids` of objects whose memories can be batched: all, but for STM's of different lengths."""
+        """Positions in `ids` of objects to batch: up to `TOGETHER`, and no STM memories of different lengths."""
         groups: dict[torch.Size, list[int]] = {}
         for k, object_id in enumerate(ids):
             groups.setdefault(self.memories[object_id].context.shape, []).append(k)
-        return list(groups.values())
+        return [alike[i : i + TOGETHER] for alike in groups.values() for i in range(0, len(alike), TOGETHER)]
 
     def _remember(
         self,
@@ -166,7 +167,8 @@ class Propagator:
         """Equations 1 and 2 for every object that was seen on this frame."""
         masks = torch.cat([p, *(mask[None] for mask in given.values())])
         kept = quantize(masks)
-        contexts = self.model.context(features, with_others(masks))
+        groups = with_others(masks).split(TOGETHER)
+        contexts = torch.cat([self.model.context(features, group) for group in groups])
         lost = (p.flatten(1).amax(1) <= LOST_BELOW).tolist() if len(predicted) else []
         for k, object_id in enumerate([*predicted, *given]):
             memory, context = self.memories.get(object_id), contexts[k]

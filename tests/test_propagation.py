@@ -172,16 +172,39 @@ def test_no_object_gives_an_empty_result(tiny_model, scene):
     assert result.probabilities.shape == (0, 64, 112)
 
 
-def test_spacetime_runs_behind_the_same_interface(scene):
+def test_spacetime_runs_behind_the_same_interface(scene, monkeypatch):
     frames, labels = scene
+    monkeypatch.setattr("gcvos_model.propagation.LOST_BELOW", -1.0)  # learn from every frame
     model = random_model(replace(TINY, memory="spacetime"))
     propagator = Propagator(model, short_side=SIDE)
     propagator.annotate(frames[0], masks_of(labels[0], 1))
     propagator.annotate(frames[1], masks_of(labels[1], 2))
-    model.decoder.predict.bias.data.fill_(50)  # seen everywhere, so remembered
     result = propagator.step(frames[2])
     assert result.ids == (1, 2)
     assert propagator.memories[1].context.shape[0] == 3 * propagator.memories[2].context.shape[0] // 2
+
+
+def test_objects_are_computed_in_groups_of_bounded_size(tiny_model, scene, monkeypatch):
+    frames, _ = scene
+    masks = {i: np.zeros((48, 80), bool) for i in range(1, 6)}
+    for i, mask in masks.items():
+        mask[6 * i : 6 * i + 6, 10 * i : 10 * i + 20] = True
+
+    def run_all():
+        propagator = Propagator(tiny_model, short_side=SIDE)
+        propagator.annotate(frames[0], masks)
+        return [propagator.step(frame).coarse for frame in frames[1:4]]
+
+    whole, sizes = run_all(), []
+    for name in ("segment", "context"):
+        original = getattr(type(tiny_model), name)
+        monkeypatch.setattr(
+            type(tiny_model), name, lambda *a, original=original: sizes.append(len(a[-1])) or original(*a)
+        )
+    monkeypatch.setattr("gcvos_model.propagation.TOGETHER", 2)
+    for one, other in zip(run_all(), whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert sizes == [2, 2, 1] * 7  # the annotated frame's contexts; three frames' masks and contexts
 
 
 @pytest.mark.parametrize(
