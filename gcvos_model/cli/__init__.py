@@ -12,10 +12,12 @@ from gcvos_model.errors import GCVOSError
 COMMANDS = {
     "demo": "Try it on the bundled clip.",
     "propagate": "Carry objects from annotated frames through a video.",
+    "cluster": "Propagate many videos, on this machine or on a Ray cluster.",
     "evaluate": "Score a model, or existing masks, as DAVIS does.",
     "benchmark": "Measure speed and memory.",
     "train": "Train a network: stage 1 on images, stage 2 on video.",
     "visualize": "Overlays, contact sheets and key maps.",
+    "export": "Write one step as ONNX, for other runtimes and languages.",
     "models": "List the models that are there.",
     "cvat": "Track shapes of a CVAT task over many frames.",
 }
@@ -59,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "cvat_sdk": "cvat",
             "lightning_fabric": "train",
             "onnx": "export",
+            "onnxscript": "export",
+            "onnxruntime": "export",
+            "openvino": "export",
+            "ray": "cluster",
             "matplotlib": "plots",
         }
         name = (error.name or "").partition(".")[0]

@@ -1,0 +1,1 @@
+"""Many videos on many machines, through Ray: extra `cluster`."""
