@@ -24,7 +24,7 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 
 train-smoke: $(VENV)/.test
-	$(BIN)/python -m pytest -q -s tests/training/test_loop.py -k both_stages
+	$(BIN)/python -m gcvos_model.training.smoke
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
