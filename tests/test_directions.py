@@ -1,14 +1,17 @@
 """propagate(): which frames come out, in which order, and how two directions are merged."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
 
 from gcvos_model import Propagator, propagate
-from gcvos_model.directions import blend, forward
+from gcvos_model.directions import AHEAD, blend, forward
 from gcvos_model.errors import InputError
+from gcvos_model.evaluation.made_up_clip import made_up_clip
 from gcvos_model.results import FrameResult, ObjectResult
-from gcvos_model.video import open_source
+from gcvos_model.video import ImageFolder, VideoWriter, open_source
 
 SIDE = 64
 
@@ -124,3 +127,41 @@ def test_an_annotated_frame_beyond_the_end_is_an_error(tiny_model, clip, scene):
     prompts = {0: {1: scene[1][0] == 1}, 40: {1: scene[1][0] == 1}}
     with pytest.raises(InputError, match="frame 40 is annotated, but the source ends"):
         list(propagate(clip, prompts, model=tiny_model, short_side=SIDE))
+
+
+def test_a_4k_video_comes_out_at_4k(tiny_model, tmp_path):
+    clip, labels = made_up_clip(2, (2160, 3840), 3)
+    with VideoWriter(tmp_path / "4k.mp4", (2160, 3840)) as writer:
+        for frame in clip:
+            writer.write(frame)
+    prompts = {0: {i: labels == i for i in (1, 2, 3)}}
+    results = list(propagate(tmp_path / "4k.mp4", prompts, model=tiny_model, short_side=SIDE))
+    assert [result.labels.shape for result in results] == [(2160, 3840)] * 2
+    np.testing.assert_array_equal(results[0].labels, labels)
+
+
+def test_frames_are_decoded_ahead_but_no_further_than_allowed(tiny_model, scene):
+    """While the first result is looked at, the next frames are fetched: what is ahead bounds the memory."""
+    frames, labels = scene
+    fetched = []
+
+    class Source(ImageFolder):
+        def __init__(self):
+            self.size, self.frame_count = (48, 80), 10
+
+        def frames(self, start=0, stop=None):
+            for index in range(start, 10):
+                fetched.append(index)
+                yield index, frames[index]
+
+    results = forward(Source(), {0: {1: labels[0] == 1}}, Propagator(tiny_model, short_side=SIDE))
+    next(results)
+    deadline = time.monotonic() + 30
+    while len(fetched) < AHEAD + 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert fetched == list(
+        range(AHEAD + 2)
+    )  # the one looked at, those that wait, and one that waits for room
+    results.close()
+    assert len(fetched) <= AHEAD + 3

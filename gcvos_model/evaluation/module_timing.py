@@ -76,7 +76,10 @@ def _read_row(size: ReadSize, memory: str, t: int, cost: ReadCost, seconds: floa
 
 
 def _measured_bytes(call: Callable[[], Tensor], kept: Tensor, device: str) -> int | None:
-    """What is kept, and what one call needs beside it at its peak."""
+    """What is kept, and what one call needs beside it at its peak.
+
+    On the CPU, tensors of some megabytes that fit into memory which the process holds already do not show.
+    """
     before = torch.cuda.memory_allocated(device) if device.startswith("cuda") else resident_memory()
     reset_peak_memory(device)
     call()

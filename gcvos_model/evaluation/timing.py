@@ -10,7 +10,12 @@ import torch
 
 
 def time_in_turn(
-    calls: Mapping[str, Callable[[], object]], repeats: int, *, device: str = "cpu", warm_up: int = 1
+    calls: Mapping[str, Callable[[], object]],
+    repeats: int,
+    *,
+    device: str = "cpu",
+    warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Call each of `calls` once per round and time it.
 
@@ -19,6 +24,7 @@ def time_in_turn(
         repeats: rounds that count.
         device: where the calls compute; a CUDA device is waited for before and after each call.
         warm_up: rounds before them that do not count.
+        clock: `time.process_time` counts CPU seconds, which other processes do not lengthen.
 
     Returns:
         Seconds of every round, by name: the n-th entries of two lists were taken one right after the other.
@@ -26,19 +32,21 @@ def time_in_turn(
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(warm_up + repeats):
         for name, call in calls.items():
-            took = time_call(call, device)
+            took = time_call(call, device, clock)
             if turn >= warm_up:
                 seconds[name].append(took)
     return seconds
 
 
-def time_call(call: Callable[[], object], device: str = "cpu") -> float:
+def time_call(
+    call: Callable[[], object], device: str = "cpu", clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Seconds of one call, what it started on a CUDA device included."""
     synchronize(device)
-    begun = time.perf_counter()
+    begun = clock()
     call()
     synchronize(device)
-    return time.perf_counter() - begun
+    return clock() - begun
 
 
 def synchronize(device: str) -> None:
