@@ -9,24 +9,25 @@ from gcvos_model.network.encoders import ResBlock, ResNetTrunk
 from gcvos_model.network.network import GCNetwork
 
 
-def recompute_blocks(network: GCNetwork) -> None:
-    """Let every residual block keep its input alone, and compute the rest again in the backward pass.
+def recompute_parts(network: GCNetwork) -> None:
+    """Let every large part keep its input alone, and compute what is inside again in the backward pass.
 
-    The gradients are the same. Blocks that do not learn keep nothing anyway and are left as they are.
+    The gradients are the same. Parts that do not learn keep nothing anyway and are left as they are.
     """
-    for block in residual_blocks(network):
-        if any(parameter.requires_grad for parameter in block.parameters()):
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
+    for part in large_parts(network):
+        if any(parameter.requires_grad for parameter in part.parameters()):
+            part.forward = partial(checkpoint, part.forward, use_reentrant=False, preserve_rng_state=False)
 
 
-def residual_blocks(network: GCNetwork) -> list[nn.Module]:
-    """Those of the trunks, of the memory encoder and of the decoder."""
-    blocks: list[nn.Module] = []
+def large_parts(network: GCNetwork) -> list[nn.Module]:
+    """res2, res3 and res4 of the trunks, and the residual blocks of memory encoder, skip connections and decoder.
+
+    Of a trunk whole stages, not blocks: the input of a bottleneck is the largest thing in it.
+    """
+    parts: list[nn.Module] = []
     for module in network.modules():
         if isinstance(module, ResBlock):
-            blocks.append(module)
+            parts.append(module)
         elif isinstance(module, ResNetTrunk):
-            blocks += [
-                block for layer in (module.layer1, module.layer2, module.layer3) for block in layer.children()
-            ]
-    return blocks
+            parts += [module.layer1, module.layer2, module.layer3]
+    return parts

@@ -16,7 +16,7 @@ from gcvos_model.network.network import GCNetwork
 from gcvos_model.training.batches import Batch, load_batches
 from gcvos_model.training.config import TrainConfig
 from gcvos_model.training.datasets import TrainingData
-from gcvos_model.training.gradient_checkpointing import recompute_blocks
+from gcvos_model.training.gradient_checkpointing import recompute_parts
 from gcvos_model.training.initial import history, start_network
 from gcvos_model.training.optimisation import (
     make_optimizer,
@@ -115,7 +115,7 @@ def begin(
     """Everything in place for the next step, from the run's state where there is one."""
     network = start_network(shape, config.seed, initial)
     if config.gradient_checkpointing:
-        recompute_blocks(network)
+        recompute_parts(network)
     clips = ClipModel(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model, optimizer = fabric.setup(clips, make_optimizer(network, config))
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

@@ -13,8 +13,8 @@ from gcvos_model.checkpoints import random_model, read_checkpoint, save_checkpoi
 from gcvos_model.network.config import PAPER, TINY
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.training.batches import Batch, load_batches
-from gcvos_model.training.config import STAGES
-from gcvos_model.training.gradient_checkpointing import recompute_blocks, residual_blocks
+from gcvos_model.training.config import RECIPES, STAGES
+from gcvos_model.training.gradient_checkpointing import large_parts, recompute_parts
 from gcvos_model.training.initial import history
 from gcvos_model.training.loop import train_stage
 from gcvos_model.training.losses import clip_loss
@@ -82,6 +82,12 @@ def test_pretrained_parts_learn_at_a_tenth_and_the_schedule_ends_in_the_budget()
         rates.append(groups[0]["lr"] / config.learning_rate)
         assert groups[1]["lr"] == pytest.approx(groups[0]["lr"] / 10)
     assert rates == pytest.approx([0.01, 1, 1, 0.5, 0.01])
+    for stage, rate in (("images", 1e-5), ("video", 1e-6)):  # the paper's: constant, the same for all parts
+        paper = RECIPES["paper"][stage]
+        groups[:] = parameter_groups(GCNetwork(TINY), paper)
+        for step, done in [(0, 0.0), (500, 0.5), (1000, 1.0)]:
+            assert set_learning_rate(Optimizer, paper, step, done) == rate
+            assert [group["lr"] for group in groups] == [rate, rate]
 
 
 def test_without_validation_the_last_is_the_best_and_the_log_says_nothing_of_j(training_data, tmp_path):
@@ -122,8 +128,8 @@ def test_gradient_checkpointing_leaves_gradients_as_they_are(training_data):
         torch.manual_seed(0)
         network = GCNetwork(shape)
         if recompute:
-            assert len(residual_blocks(network)) > 8
-            recompute_blocks(network)
+            assert len(large_parts(network)) > 8
+            recompute_parts(network)
         logits = predict(ClipModel(network).eval(), batch)
         clip_loss(logits.flatten(0, 1), batch.masks[:, 1:].flatten(0, 1)).backward()
         gradients.append({name: parameter.grad for name, parameter in network.named_parameters()})
