@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from gcvos_model.cli.benchmark_propagation import costs_table, ratios_table, run_cases, stages_table
+from gcvos_model.cli.benchmark_propagation import (
+    costs_table,
+    ratios_table,
+    run_cases,
+    stages_table,
+    wide_console,
+)
 from gcvos_model.devices import choose_device
 from gcvos_model.evaluation.benchmark_rows import append_rows
 from gcvos_model.evaluation.machine import describe_machine
@@ -33,7 +38,7 @@ def benchmark_gpu(
             for number in objects
         ]
 
-    console = Console()
+    console = wide_console()
     rows = run_cases([*cases((1, 10), frames), *cases((1,), long)[:1]], "alone", out)
     console.print(costs_table(rows))
     console.print(stages_table(rows))

@@ -1,5 +1,6 @@
 """`gcvos benchmark propagation`: what a frame costs, for any setting; each row from a process of its own."""
 
+import sys
 from dataclasses import asdict
 from enum import Enum
 from itertools import product
@@ -16,6 +17,7 @@ from gcvos_model.evaluation.fresh_process import call_in_fresh_process
 from gcvos_model.evaluation.machine import describe_machine
 from gcvos_model.evaluation.propagation_benchmark import Case
 
+LOG_WIDTH = 170
 RUN_CASE = "gcvos_model.evaluation.run_case:run_case"
 STAGES = (
     "decode", "resize", "query encoder", "read", "decoder", "memory encoder", "merge", "other", "write",
@@ -69,7 +71,7 @@ def benchmark_propagation(
         )
     ]
     rows = run_cases(cases, vs.value if vs else "alone", out)
-    console = Console()
+    console = wide_console()
     console.print(ratios_table(rows) if vs else costs_table(rows))
     if vs is None:
         console.print(stages_table(rows))
@@ -88,6 +90,11 @@ def run_cases(cases: list[Case], what: str, out: Path | None) -> list[Row]:
         if out is not None:
             append_rows(out, [row], machines[case.device])
     return rows
+
+
+def wide_console() -> Console:
+    """The terminal; a file or a pipe has no width of its own, and gets one for all columns."""
+    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 def name_of(row: Row) -> str:

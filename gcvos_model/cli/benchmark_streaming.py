@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from gcvos_model.cli.benchmark_propagation import name_of, run_cases
+from gcvos_model.cli.benchmark_propagation import name_of, run_cases, wide_console
 from gcvos_model.evaluation.propagation_benchmark import Case
 
 
@@ -41,4 +40,4 @@ def benchmark_streaming(
             f"{row['share']:.0%}",
             "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f} MB",
         )
-    Console().print(table)
+    wide_console().print(table)

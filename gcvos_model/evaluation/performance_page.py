@@ -19,7 +19,7 @@ INTRODUCTION = """# Performance
 Written by `gcvos benchmark report` from the rows of `gcvos benchmark module`, `propagation` and `streaming`. Times are
 medians; what is set beside something else took turns with it in one process. Memory is resident and above that of
 `import torch` alone. Models without bundled weights have random ones: speed does not depend on them. MB are 10^6 bytes,
-but in the first table, which counts as the paper does, MiB.
+but in the table of the memory's read, which counts as the paper does in MiB.
 """
 NO_GPU = """## GPU
 
