@@ -87,13 +87,13 @@ class RunFolder:
             path.unlink()
 
 
-def expect_same(there: Mapping[str, Any], asked: Mapping[str, Any], path: Path, prefix: str = "") -> None:
+def expect_same(there: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:
     """Compare two descriptions field by field, but for the fields that may change.
 
     Raises:
         InputError: they differ; the message names the fields.
     """
-    differences = list(_differences(there, asked))
+    differences = _differences(there, asked)
     if differences:
         raise InputError(
             f"the run in '{path}' was started with other settings: {'; '.join(differences)}. "
@@ -121,7 +121,8 @@ class RunLog:
         rows = []
         if run.log.exists():
             with run.log.open(newline="") as file:
-                rows = [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
+                whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS)]
+            rows = [row for row in whole if int(row[0]) <= step]
         text = io.StringIO()
         csv.writer(text).writerows([COLUMNS, *rows])
         write_atomic(run.log, text.getvalue().encode())
