@@ -124,11 +124,15 @@ class ReviewPanel(foo.Panel):
         self._choose_run(ctx)
 
     def on_change_current_sample(self, ctx: Any) -> None:
-        """Show the video that has been opened."""
+        """Show the video that has been opened, at the frame that was clicked."""
         for sequence in self._sequences(ctx):
             if ctx.current_sample in (sequence.sample_id, *sequence.image_ids):
                 ctx.panel.state.sequence = sequence.key
         self._plot(ctx)
+        wanted = ctx.panel.state.wanted
+        if wanted and wanted["sample_id"] == ctx.current_sample:
+            ctx.trigger(SHOW_FRAME, wanted)
+            ctx.panel.state.wanted = None
 
     def on_run(self, ctx: Any) -> None:
         """Show another run."""
@@ -147,9 +151,11 @@ class ReviewPanel(foo.Panel):
         if not sequence.is_video:
             ctx.ops.open_sample(id=sequence.image_ids[number - 1])
             return
+        wanted = {"sample_id": sequence.sample_id, "frame_number": number}
         if ctx.current_sample != sequence.sample_id:
             ctx.ops.open_sample(id=sequence.sample_id)
-        ctx.trigger(SHOW_FRAME, {"sample_id": sequence.sample_id, "frame_number": number})
+            ctx.panel.state.wanted = wanted  # asked for again when the App says that it has opened it
+        ctx.trigger(SHOW_FRAME, wanted)
 
     def on_filter(self, ctx: Any) -> None:
         """Show only what needs a look."""

@@ -6,6 +6,7 @@ Nothing here needs the network, and FiftyOne's telemetry is off.
 import atexit
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,23 @@ else:
     # Registered before FiftyOne is imported, so it runs after FiftyOne's own exit hooks, which want the server.
     atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
     atexit.register(SERVER.stop)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_calls_out():
+    """Refuse connections to other machines, and name them at the end even if whoever asked hid the error."""
+    real, asked = socket.socket.connect, []
+
+    def connect(self, address):
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            asked.append(address)
+            raise ConnectionRefusedError(f"these tests have no network, but {address} was asked for")
+        return real(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
+    assert asked == []
 
 
 def save_tiny(path: Path, bias: float = 0.0) -> Path:

@@ -152,6 +152,10 @@ def test_panel_plots_and_a_click_opens_the_frame(make_videos, run, never_lost):
     sample_id = dataset.first().id
     assert asked["open_sample"]["id"] == sample_id
     assert asked["@gcvos/gcvos/show_frame"] == {"sample_id": sample_id, "frame_number": 4}
+    asked, _ = event("on_change_current_sample", current_sample=sample_id)
+    assert asked["@gcvos/gcvos/show_frame"] == {"sample_id": sample_id, "frame_number": 4}
+    asked, _ = event("on_change_current_sample", current_sample=sample_id)
+    assert "@gcvos/gcvos/show_frame" not in asked
     asked, _ = event("on_click", x=4, y=0.5, current_sample=sample_id)
     assert "open_sample" not in asked
     assert "@gcvos/gcvos/show_frame" in asked

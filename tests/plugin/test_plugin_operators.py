@@ -217,6 +217,14 @@ def test_form_says_how_to_start_workers_for_what_is_long(make_videos, monkeypatc
     assert "worker" not in form(dataset)
 
 
+def test_delegated_is_the_default_where_operations_can_be_delegated(monkeypatch):
+    operator = foo.get_operator(PROPAGATE)
+    for registered in (False, True):
+        monkeypatch.setattr(fo.config, "allow_legacy_orchestrators", registered)
+        assert operator.config.allow_immediate_execution
+        assert operator.config.default_choice_to_delegated is registered
+
+
 def test_form_names_missing_files(make_videos, tmp_path):
     dataset = make_videos(count=2)
     first, second = dataset.values("filepath")

@@ -1,5 +1,8 @@
 """Propagating through videos with the real FiftyOne, the real MongoDB and a tiny network."""
 
+from pathlib import Path
+
+import av
 import fiftyone as fo
 import numpy as np
 import pytest
@@ -141,21 +144,33 @@ def test_other_directions_go_on_too(make_videos, run, checkpoint, never_lost, di
     assert counts == ([1] * 12 if direction == "both" else [1] * 9 + [0] * 3)
 
 
-def test_one_bad_video_does_not_stop_the_others(make_videos, run, tmp_path):
-    dataset = make_videos(count=5, frames=4)
-    samples = list(dataset)
-    from pathlib import Path
+def without_frames(path):
+    """Overwrite a file with a video that says what it holds and then holds nothing."""
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width = 48, 64
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
+        container.mux(stream.encode(None))
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[: whole.index(b"mdat") + 4])
 
+
+def test_one_bad_video_does_not_stop_the_others(make_videos, run):
+    dataset = make_videos(count=6, frames=4)
+    samples = list(dataset)
     Path(samples[0].filepath).unlink()
     Path(samples[1].filepath).write_bytes(b"no video at all")
     Path(samples[2].filepath).write_bytes(b"")
-    samples[3].frames[1].gt.detections[0].mask = np.zeros((4, 4), bool)
-    samples[3].save()
+    without_frames(samples[3].filepath)
+    samples[4].frames[1].gt.detections[0].mask = np.zeros((4, 4), bool)
+    samples[4].save()
     summary = run(dataset)
     assert summary["done"] == 1
-    assert sorted(summary["failed"]) == ["clip0.mp4", "clip1.mp4", "clip2.mp4", "clip3.mp4"]
+    assert sorted(summary["failed"]) == [f"clip{n}.mp4" for n in range(5)]
     assert "there is no file" in summary["failed"]["clip0.mp4"]
-    assert "marks no pixel" in summary["failed"]["clip3.mp4"]
+    assert "no frame" in summary["failed"]["clip3.mp4"]
+    assert "marks no pixel" in summary["failed"]["clip4.mp4"]
     pixels, _ = scene(4)
     write_video(Path(samples[0].filepath), pixels)
     assert run(dataset)["done"] == 1
