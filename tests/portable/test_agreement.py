@@ -75,8 +75,7 @@ def test_another_size_or_model_is_refused(davis, tiny_model):
         compare(sequence, tiny_model, run, other)
 
 
-def test_the_command_writes_and_checks(gcvos, checkpoint, davis, tmp_path):
-    pytest.importorskip("openvino")
+def test_the_command_writes_and_checks(extra, gcvos, checkpoint, davis, tmp_path):
     code, out, err = gcvos("export", tmp_path / "onnx", "--model", checkpoint, "--size", "64x112",
                            "--check", davis, "--threads", 1)  # fmt: skip
     assert code == 0, err
@@ -85,7 +84,7 @@ def test_the_command_writes_and_checks(gcvos, checkpoint, davis, tmp_path):
         assert word in out
 
 
-def test_a_size_that_is_none_is_refused(gcvos, checkpoint, tmp_path):
+def test_a_size_that_is_none_is_refused(extra, gcvos, checkpoint, tmp_path):
     for size, why in (("480p", "HEIGHTxWIDTH"), ("60x64", "multiples of 16")):
         code, _, err = gcvos("export", tmp_path, "--model", checkpoint, "--size", size)
         assert code == 2

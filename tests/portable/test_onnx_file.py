@@ -20,7 +20,6 @@ def test_a_file_says_what_it_is(step_file, tiny_model):
 @pytest.mark.parametrize("objects", [1, 2, 5])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_runtimes_compute_what_pytorch_does(runtime, objects, step_file, tiny_model):
-    pytest.importorskip(runtime)
     inputs = busy_inputs(step_shape(tiny_model, SIZE), objects)
     inputs["is_given"][1:2] = 1  # the second of several is annotated
     inputs["given"][1:2, :5] = 1
@@ -32,7 +31,6 @@ def test_runtimes_compute_what_pytorch_does(runtime, objects, step_file, tiny_mo
 
 
 def test_openvino_takes_a_changing_number_of_objects(step_file, tiny_model):
-    pytest.importorskip("openvino")
     run, reference = open_runtime("openvino", step_file), pytorch_run(tiny_model, SIZE)
     for objects in (1, 3, 1):
         inputs = busy_inputs(step_shape(tiny_model, SIZE), objects)
@@ -46,7 +44,7 @@ def test_an_unknown_runtime_or_precision_is_refused(step_file):
         open_runtime("onnxruntime", step_file, precision="bfloat16")
 
 
-def test_files_of_something_else_are_refused(tmp_path, tiny_model):
+def test_files_of_something_else_are_refused(extra, tmp_path):
     with pytest.raises(InputError, match="gcvos export"):
         read_shape(tmp_path / "absent.onnx")
     (tmp_path / "text.onnx").write_text("no graph")
