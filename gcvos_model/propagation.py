@@ -170,13 +170,14 @@ class Propagator:
         groups = with_others(masks).split(TOGETHER)
         contexts = torch.cat([self.model.context(features, group) for group in groups])
         lost = (p.flatten(1).amax(1) <= LOST_BELOW).tolist() if len(predicted) else []
+        due = self.index % self.model.config.memory_interval == 0
         for k, object_id in enumerate([*predicted, *given]):
             memory, context = self.memories.get(object_id), contexts[k]
             if k >= len(predicted):
                 self.memories[object_id] = self._annotated_memory(memory, context, kept[k], size)
                 continue
             assert memory is not None
-            if not lost[k] and memory.frames % self.model.config.memory_interval == 0:
+            if due and not lost[k]:
                 updated = self.model.memory.update(memory.context, context, memory.frames + 1)
                 memory = replace(memory, context=updated, frames=memory.frames + 1)
             self.memories[object_id] = replace(memory, mask=kept[k], size=size)

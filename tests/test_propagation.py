@@ -184,6 +184,16 @@ def test_spacetime_runs_behind_the_same_interface(scene, monkeypatch):
     assert propagator.memories[1].context.shape[0] == 3 * propagator.memories[2].context.shape[0] // 2
 
 
+def test_every_nth_frame_is_remembered(scene, monkeypatch):
+    monkeypatch.setattr("gcvos_model.propagation.LOST_BELOW", -1.0)  # learn from every frame
+    frames, labels = scene
+    propagator = Propagator(random_model(replace(TINY, memory_interval=3)), short_side=SIDE)
+    propagator.annotate(frames[0], masks_of(labels[0], 1, 2))
+    for _ in range(7):  # frames 1 to 7, of which 3 and 6 are remembered
+        propagator.step(frames[1])
+    assert {memory.frames for memory in propagator.memories.values()} == {3}
+
+
 def test_objects_are_computed_in_groups_of_bounded_size(tiny_model, scene, monkeypatch):
     frames, _ = scene
     masks = {i: np.zeros((48, 80), bool) for i in range(1, 6)}

@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "fiftyone": "fiftyone",
             "cvat_sdk": "cvat",
             "lightning_fabric": "train",
+            "tensorboard": "train",
+            "pycocotools": "train",
             "onnx": "export",
             "onnxscript": "export",
             "onnxruntime": "export",
