@@ -2,12 +2,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("cvat_sdk", reason="needs the extra 'cvat'")
 
 from cvat_stand_in import PASSWORD, TOKEN, CvatStandIn
 
 from gcvos_model import Propagator
+from gcvos_model.checkpoints import save_checkpoint
 from gcvos_model.cli import cvat_target
 from gcvos_model.cli.cvat_shapes import Shape, mask_to_shape, shape_to_mask
 
@@ -62,6 +64,16 @@ def serve(images, monkeypatch, tmp_path):
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_model, tmp_path_factory):
+    """Random weights that see the object wherever it is looked for: the shapes of one that is lost are another matter."""
+    path = tmp_path_factory.mktemp("sure") / "sure.safetensors"
+    tensors = dict(tiny_model.state_dict())
+    tensors["decoder.predict.bias"] = tensors["decoder.predict.bias"] + 1
+    save_checkpoint(path, tiny_model.config, tensors, {"minutes": 0}, torch.float32)
+    return path
 
 
 @pytest.fixture
