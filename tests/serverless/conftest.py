@@ -19,12 +19,13 @@ sys.path.insert(0, str(FUNCTION))
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """A tiny network with random weights as a checkpoint file: protocol and state do not care what it predicts."""
+    """A tiny network as a checkpoint file: random weights that see the object wherever it is looked for."""
     import torch
 
     from gcvos_model.checkpoints import random_model, save_checkpoint
 
     model = random_model("tiny", seed=0)
+    model.decoder.predict.bias += 1
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     save_checkpoint(path, model.config, model.state_dict(), {}, torch.float32)
     return path
