@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from gcvos_model.network.config import MASK_STRIDE
 from gcvos_model.network.network import Features, GCNetwork
 
-DAMAGED = 0.5  # share of fed-back masks that are damaged
+DAMAGED = 0.25  # share of fed-back masks that are damaged
 # Shares of the damaged ones:
-EMPTIED = 0.15  # emptied altogether: a lost object leaves no mask behind
-TAKING = 0.3  # the decoys are taken in
-TAKEN = 0.1  # of these, the object itself is left
+EMPTIED = 0.1  # emptied altogether: a lost object leaves no mask behind
+TAKING = 0.1  # the decoys are taken in
+TAKEN = 0.02  # of these, the object itself is left
 
 
 class ClipModel(nn.Module):
