@@ -47,3 +47,17 @@ def checkpoint(tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_checkpoint(path, tiny_model.config, tiny_model.state_dict(), {"minutes": 0}, torch.float32)
     return path
+
+
+@pytest.fixture
+def gcvos(capfd):
+    """Run the command line in this process: exit code, standard output, standard error."""
+    from gcvos_model.cli import main
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return exit_.value.code or 0, out, err
+
+    return run

@@ -23,10 +23,11 @@ from gcvos_model.network.network import GCNetwork
 from gcvos_model.propagation import SHORT_SIDE
 from gcvos_model.video import open_source
 
+from .confidence import BAD
+from .confidence import auroc as confidence_auroc
 from .layouts import Benchmark, BenchmarkSequence, read_dataset
 from .protocol import read_annotation, read_prompts
 
-BAD = 0.5  # J below which a mask is bad
 THRESHOLDS = tuple(round(0.4 + 0.05 * step, 2) for step in range(12))
 LOG_WIDTH = 120
 
@@ -91,8 +92,7 @@ def finding(found: Iterable[Mark], threshold: float) -> Finding:
 def auroc(found: Iterable[Mark]) -> float:
     """Return how often a bad mask has less confidence than another, in [0, 1]; ties count half, NaN without both."""
     confidence, bad = _arrays(found)
-    low, high = confidence[bad][:, None], confidence[~bad][None]
-    return float(np.mean((low < high) + 0.5 * (low == high))) if low.size and high.size else float("nan")
+    return confidence_auroc(confidence, bad) if 0 < bad.sum() < len(bad) else float("nan")
 
 
 def as_table(found: list[Mark]) -> Table:

@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from gcvos_model.cli import main
 from gcvos_model.masks import write_label_png
 
 
@@ -17,16 +16,3 @@ def clip(scene, tmp_path):
     write_label_png(tmp_path / "first.png", labels[0])
     write_label_png(tmp_path / "fifth.png", labels[5])
     return folder
-
-
-@pytest.fixture
-def gcvos(capfd):
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return exit_.value.code or 0, out, err
-
-    return run

@@ -2,8 +2,6 @@ import os
 
 import pytest
 
-from gcvos_model.cli import main
-
 
 @pytest.fixture(scope="session")
 def local_cluster():
@@ -20,15 +18,3 @@ def local_cluster():
                 raise
     yield ray
     ray.shutdown()
-
-
-@pytest.fixture
-def gcvos(capfd):
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        return exit_.value.code or 0, *capfd.readouterr()
-
-    return run

@@ -1,6 +1,5 @@
 import pytest
 
-from gcvos_model.cli import main
 from gcvos_model.portable.onnx_file import write_onnx
 
 SIZE = (64, 112)  # what the scene's 48 x 80 becomes at the short side 64
@@ -19,15 +18,3 @@ def step_file(extra, tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("step") / "tiny-64x112.onnx"
     write_onnx(tiny_model, path, SIZE)
     return path
-
-
-@pytest.fixture
-def gcvos(capfd):
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        return exit_.value.code or 0, *capfd.readouterr()
-
-    return run
