@@ -7,12 +7,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from gcvos_model.errors import InputError, StateError
-from gcvos_model.memory import MASK_SIDE, ObjectMemory
+from gcvos_model.gpu.pending import PendingResult
+from gcvos_model.gpu.run import DeviceRun, runs_on_device
+from gcvos_model.memory import ObjectMemory
 from gcvos_model.network.config import MASK_STRIDE, STRIDE
 from gcvos_model.network.network import Features, GCNetwork, merge, with_others
 from gcvos_model.results import (
@@ -24,17 +25,19 @@ from gcvos_model.results import (
     present_ids,
 )
 from gcvos_model.search import search_region
+from gcvos_model.step import LOST_BELOW, NOWHERE, quantize, restore
 
 Frame = NDArray[np.uint8]  # (H, W, 3), RGB
 Mask = NDArray[Any]  # (H, W), bool or in [0, 1]
 SHORT_SIDE = 480
-NOWHERE = -20.0  # log-odds where an object is not looked for
 TOGETHER = 16  # objects that are computed at once, so that memory does not grow with their number
-LOST_BELOW = 0.5  # an object no pixel of which is more probable than this is lost on that frame
 
 
 class Propagator:
     """Carries objects from frame to frame.
+
+    On a CUDA device steps are graphs (`gpu/`): `step` returns at once, and who looks at the result waits for
+    it. By the time a step returns, the result before it is there.
 
     Args:
         model: from `load_model`.
@@ -42,6 +45,7 @@ class Propagator:
             rounded to multiples of 16).
         memories: objects that are tracked already, to go on with.
         index: of the next frame, from 0.
+        eager: one operation after the other on a CUDA device too, as on the others: what graphs are checked against.
 
     Raises:
         StateError: a memory is of another model.
@@ -54,6 +58,7 @@ class Propagator:
         short_side: int = SHORT_SIDE,
         memories: Mapping[int, ObjectMemory] | None = None,
         index: int = 0,
+        eager: bool = False,
     ) -> None:
         if short_side < STRIDE:
             raise InputError(
@@ -61,14 +66,29 @@ class Propagator:
             )
         self.model = model
         self.short_side = short_side
-        self.memories = dict(memories or {})
         self.index = index
-        for object_id, memory in self.memories.items():
+        self.eager = eager
+        self._memories = dict(memories or {})
+        self._run: DeviceRun | None = None  # where it is, the objects' state is there, and theirs here is old
+        self._behind: PendingResult | None = None  # the last result of the run
+        for object_id, memory in self._memories.items():
             if memory.digest != model.digest:
                 raise StateError(
                     f"the memory of object {object_id} is of model {memory.digest[:12]}, "
                     f"but the model is {model.digest[:12]}"
                 )
+
+    @property
+    def memories(self) -> dict[int, ObjectMemory]:
+        """All that is remembered, by object id, in the order in which they came."""
+        if self._run is not None:
+            self._memories.update(self._run.memories())
+            self._run = None
+        return self._memories
+
+    @memories.setter
+    def memories(self, memories: dict[int, ObjectMemory]) -> None:
+        self._memories, self._run = memories, None
 
     def annotate(self, frame: Frame, masks: Mapping[int, Mask]) -> FrameResult:
         """Take objects' masks on the next frame, and predict there whatever else is tracked.
@@ -99,6 +119,8 @@ class Propagator:
             InputError: the frame is not uint8 RGB.
         """
         check_frame(frame)
+        if not self.eager and runs_on_device(self.model, self._memories):
+            return self._step_on_device(frame)
         return self._advance(frame, {})
 
     def forget(self, object_id: int) -> None:
@@ -112,6 +134,17 @@ class Propagator:
                 f"object {object_id} is not tracked; tracked are {sorted(self.memories) or 'none'}"
             )
         del self.memories[object_id]
+
+    @torch.inference_mode()
+    def _step_on_device(self, frame: Frame) -> PendingResult:
+        self._run = self._run or DeviceRun(self.model, self._memories)
+        pixels = resized(frame, working_size(frame.shape[:2], self.short_side))
+        result = self._run.step(pixels, frame.shape[:2], self.index)
+        if self._behind is not None:
+            self._behind.wait()  # only now: so the device has work, and never much more than that
+        self._behind = result
+        self.index += 1
+        return result
 
     @torch.inference_mode()
     def _advance(self, frame: Frame, masks: Mapping[int, Mask]) -> FrameResult:
@@ -129,14 +162,12 @@ class Propagator:
 
     def _predict(self, features: Features, ids: Sequence[int], given: Mapping[int, Tensor]) -> Tensor:
         """Merged soft masks of the objects to predict, `(K, 1, h/4, w/4)`; annotated objects take their pixels first."""
-        size = features.skip4.shape[-2:]
+        height, width = features.skip4.shape[-2:]
         if not ids:
-            return features.skip4.new_zeros((0, 1, *size))
-        logits = features.q.new_empty((len(ids), 1, *size))
-        kept = torch.stack([self.memories[i].mask for i in ids])[:, None].to(features.q.device)
-        previous = with_others(
-            F.interpolate(kept.float() / 255, size=size, mode="bilinear", align_corners=False)
-        )
+            return features.skip4.new_zeros((0, 1, height, width))
+        logits = features.q.new_empty((len(ids), 1, height, width))
+        kept = torch.stack([self.memories[i].mask for i in ids]).to(features.q.device)
+        previous = with_others(restore(kept, (height, width)))
         for group in self._alike(ids):
             memories = [self.memories[ids[k]] for k in group]
             reads = [torch.stack([m.context.to(features.q.device) for m in memories])]
@@ -231,14 +262,19 @@ def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     return height, width
 
 
+def resized(frame: Frame, working: tuple[int, int]) -> Frame:
+    """A frame `(H, W, 3)` at working size (h, w): averaged where it shrinks, else interpolated."""
+    if frame.shape[:2] == working:
+        return frame
+    mode = cv2.INTER_AREA if working[0] < frame.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(frame, working[::-1], interpolation=mode), np.uint8)
+
+
 def frame_pixels(frame: Frame, working: tuple[int, int], model: GCNetwork) -> Tensor:
     """A frame `(H, W, 3)` at working size as the network takes it: `(1, 3, h, w)` in [0, 1], on its device."""
-    if frame.shape[:2] != working:
-        shrink = working[0] < frame.shape[0]
-        mode = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-        frame = np.asarray(cv2.resize(frame, working[::-1], interpolation=mode), np.uint8)
     parameter = next(model.parameters())
-    pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(parameter.device).permute(2, 0, 1)[None]
+    small = np.ascontiguousarray(resized(frame, working))
+    pixels = torch.from_numpy(small).to(parameter.device).permute(2, 0, 1)[None]
     return pixels.to(parameter.dtype) / 255  # channels-last as it comes
 
 
@@ -248,12 +284,6 @@ def coarse_mask(mask: Mask, working: tuple[int, int]) -> Tensor:
     height, width = _coarse(working)
     mode = cv2.INTER_AREA if height < full.shape[0] else cv2.INTER_LINEAR
     return torch.from_numpy(cv2.resize(full, (width, height), interpolation=mode))[None].clamp(0, 1)
-
-
-def quantize(masks: Tensor) -> Tensor:
-    """Soft masks `(K, 1, h, w)` to the form in which memories keep them, `(K, 120, 120)` uint8."""
-    small = F.interpolate(masks.float(), size=(MASK_SIDE, MASK_SIDE), mode="bilinear", antialias=True)
-    return (small[:, 0] * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 def check_frame(frame: Frame) -> None:

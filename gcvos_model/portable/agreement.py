@@ -16,9 +16,9 @@ from gcvos_model.metrics import region_similarity
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.portable.onnx_file import Arrays, StepShape
 from gcvos_model.portable.runtimes import Run
-from gcvos_model.portable.step import State
 from gcvos_model.portable.tracker import PortableTracker, step_inputs
 from gcvos_model.propagation import Frame, Propagator, working_size
+from gcvos_model.step import State
 from gcvos_model.video import open_source
 
 

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from gcvos_model.errors import CheckpointError, InputError
 from gcvos_model.network.config import MASK_STRIDE
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.portable.step import State, Step
+from gcvos_model.portable.step import Step
+from gcvos_model.step import State
 
 INPUTS = ("frame", "region", "given", "is_given", *State._fields)
 OUTPUTS = ("probability", *(f"next_{name}" for name in State._fields))

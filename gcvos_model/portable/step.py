@@ -1,11 +1,9 @@
-"""One step of tracking as a pure function of tensors: a frame and the objects' state in, masks and the new state out.
+"""The step as a module for one working size: what is exported.
 
-The same arithmetic as `Propagator`, for objects that are annotated on the frame and objects that are predicted at once,
-so that one graph is all that another language needs. What stays outside is resizing the frame, the search region and
-the label map: `docs/export.md`.
+It is `gcvos_model.step.advance`, and the way of the masks through the bytes in which memories keep them as matrices,
+for exported graphs have no antialiased resizing. What stays outside is resizing the frame, the search region and the
+label map: `docs/export.md`.
 """
-
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,22 +12,8 @@ from torch import Tensor, nn
 from gcvos_model.errors import InputError
 from gcvos_model.memory import MASK_SIDE
 from gcvos_model.network.config import MASK_STRIDE, STRIDE
-from gcvos_model.network.network import GCNetwork, merge, with_others
-from gcvos_model.propagation import LOST_BELOW, NOWHERE
-
-EXCLUDED = (
-    -1e4
-)  # log-odds of an annotated object in the merge of the predicted ones: its probability there is exactly 0
-
-
-class State(NamedTuple):
-    """What is remembered of K objects, of constant size; all zeros for an object that enters."""
-
-    annotated: Tensor  # (K, C_N, C_M): the mean context of the annotated frames
-    annotated_frames: Tensor  # (K,): how many those are
-    context: Tensor  # (K, C_N, C_M): G of equation 2
-    frames: Tensor  # (K,): t of equation 2
-    previous: Tensor  # (K, h/4, w/4): the soft mask on the frame before, in [0, 1]
+from gcvos_model.network.network import GCNetwork
+from gcvos_model.step import State, advance
 
 
 class Step(nn.Module):
@@ -72,38 +56,9 @@ class Step(nn.Module):
         Returns:
             The soft masks on this frame, `(K, h/4, w/4)`, and the fields of the new `State`.
         """
-        before = State(*state)
-        features = self.model.encode(frame.permute(2, 0, 1)[None].to(self.model.mean.dtype) / 255)
         by_hand = is_given.view(-1, 1, 1) > 0.5
-        known = torch.where(
-            by_hand, 0.0, before.previous
-        )  # of objects annotated here, the last mask tells nothing
-        read = [before.annotated, before.context][-self.model.config.reads :]
-        logits = self.model.segment(features, read, with_others(known[:, None]))[:, 0]
-        logits = torch.where(region > 0.5, logits, NOWHERE)
-        free = torch.where(by_hand, 1 - given, torch.ones_like(given)).prod(0)
-        p = merge(torch.where(by_hand, EXCLUDED, logits)) * free
-        p = torch.where(by_hand, given, p)
-        C = self.model.context(features, with_others(p[:, None]))
-        return p, *self.remember(before, p, C, by_hand)
-
-    def remember(self, before: State, p: Tensor, C: Tensor, by_hand: Tensor) -> State:
-        """Equation 2: an annotated object restarts from its annotated frames, a lost one learns nothing."""
-        annotated_frames = before.annotated_frames + by_hand[:, 0, 0].float()
-        t = annotated_frames.view(-1, 1, 1)
-        mean = (t - 1) / t.clamp(min=1) * before.annotated + C / t.clamp(min=1)
-        annotated = torch.where(by_hand, mean.half().float(), before.annotated)  # kept in half precision
-        lost = p.flatten(1).amax(1).view(-1, 1, 1) <= LOST_BELOW
-        t = before.frames.view(-1, 1, 1) + 1
-        learnt = torch.where(lost, before.context, (t - 1) / t * before.context + C / t)
-        count = torch.where(lost[:, 0, 0], before.frames, before.frames + 1)
-        return State(
-            annotated=annotated,
-            annotated_frames=annotated_frames,
-            context=torch.where(by_hand, mean, learnt),
-            frames=torch.where(by_hand[:, 0, 0], annotated_frames, count),
-            previous=self.kept(p),
-        )
+        after = advance(self.model, frame, region > 0.5, given, by_hand, State(*state))
+        return after.previous, *after._replace(previous=self.kept(after.previous))
 
     def kept(self, p: Tensor) -> Tensor:
         """The masks `(K, h/4, w/4)` after their way through the bytes in which `ObjectMemory` keeps them."""

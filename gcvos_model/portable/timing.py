@@ -11,7 +11,8 @@ import torch
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.portable.onnx_file import Arrays, StepShape
 from gcvos_model.portable.runtimes import Run
-from gcvos_model.portable.step import State, Step
+from gcvos_model.portable.step import Step
+from gcvos_model.step import State
 
 TURN = (
     8  # steps in a row: the threads of the runtime before spin on for a while, so the first are not counted

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,10 +10,10 @@ from gcvos_model.errors import InputError
 from gcvos_model.masks import Labels
 from gcvos_model.portable.onnx_file import Arrays, StepShape
 from gcvos_model.portable.runtimes import Run
-from gcvos_model.portable.step import State
-from gcvos_model.propagation import Frame, Mask, check_frame, check_mask, coarse_mask
+from gcvos_model.propagation import Frame, Mask, check_frame, check_mask, coarse_mask, resized
 from gcvos_model.results import merged_labels
 from gcvos_model.search import search_region
+from gcvos_model.step import State
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def step_inputs(
 ) -> Arrays:
     """The graph's inputs for one frame: frame and masks resized, search regions drawn."""
     inputs = {**shape.inputs(len(ids)), **state}
-    inputs["frame"] = resize_frame(frame, shape.size)
+    inputs["frame"] = resized(frame, shape.size)
     for k, object_id in enumerate(ids):
         if object_id in masks:
             inputs["given"][k] = coarse_mask(masks[object_id], shape.size)[0].numpy()
@@ -92,11 +91,3 @@ def step_inputs(
         else:
             inputs["region"][k] = search_region(state["previous"][k])
     return inputs
-
-
-def resize_frame(frame: Frame, size: tuple[int, int]) -> Frame:
-    """As `propagation.frame_pixels`: averaged where it shrinks, else interpolated; `(h, w, 3)` uint8."""
-    if frame.shape[:2] == size:
-        return frame
-    mode = cv2.INTER_AREA if size[0] < frame.shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(frame, size[::-1], interpolation=mode), np.uint8)
