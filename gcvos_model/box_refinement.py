@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from gcvos_model.errors import InputError
+from gcvos_model.inputs import Frame, frame_pixels, working_size
 from gcvos_model.masks import Mask
 from gcvos_model.network.config import MASK_STRIDE
 from gcvos_model.network.network import Features, GCNetwork
 from gcvos_model.prompts import fill_box
-from gcvos_model.propagation import SHORT_SIDE, Frame, frame_pixels, working_size
+from gcvos_model.propagation import SHORT_SIDE
 from gcvos_model.results import upsample
 
 Box = Sequence[float]

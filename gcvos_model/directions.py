@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcvos_model.errors import InputError
+from gcvos_model.inputs import Mask
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.propagation import SHORT_SIDE, Mask, Propagator
+from gcvos_model.propagation import SHORT_SIDE, Propagator
 from gcvos_model.results import FrameResult, ObjectResult, Probabilities, merged_labels, present_ids
 from gcvos_model.video import FrameSource, open_source, read_ahead
 

@@ -6,9 +6,10 @@ import torch
 from numpy.typing import NDArray
 
 from gcvos_model.errors import InputError
+from gcvos_model.inputs import Frame, Mask, coarse_mask, frame_pixels, working_size
 from gcvos_model.network.context import GlobalContext
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.propagation import SHORT_SIDE, Frame, Mask, coarse_mask, frame_pixels, working_size
+from gcvos_model.propagation import SHORT_SIDE
 
 
 @torch.inference_mode()

@@ -2,19 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gcvos_model.errors import InputError, StateError
 from gcvos_model.gpu.pending import PendingResult
 from gcvos_model.gpu.run import DeviceRun, runs_on_device
+from gcvos_model.inputs import (
+    Frame,
+    Mask,
+    check_frame,
+    check_mask,
+    coarse_mask,
+    coarse_size,
+    frame_pixels,
+    resized,
+    working_size,
+)
 from gcvos_model.memory import ObjectMemory
-from gcvos_model.network.config import MASK_STRIDE, STRIDE
+from gcvos_model.network.config import STRIDE
 from gcvos_model.network.network import Features, GCNetwork, merge, with_others
 from gcvos_model.results import (
     FrameResult,
@@ -27,8 +35,6 @@ from gcvos_model.results import (
 from gcvos_model.search import search_region
 from gcvos_model.step import LOST_BELOW, NOWHERE, quantize, restore
 
-Frame = NDArray[np.uint8]  # (H, W, 3), RGB
-Mask = NDArray[Any]  # (H, W), bool or in [0, 1]
 SHORT_SIDE = 480
 TOGETHER = 16  # objects that are computed at once, so that memory does not grow with their number
 
@@ -151,7 +157,7 @@ class Propagator:
         working = working_size(frame.shape[:2], self.short_side)
         predicted = [object_id for object_id in self.memories if object_id not in masks]
         if not predicted and not masks:
-            return self._result(frame, working, {}, np.zeros((0, *_coarse(working)), np.float32), [])
+            return self._result(frame, working, {}, np.zeros((0, *coarse_size(working)), np.float32), [])
         features = self.model.encode(frame_pixels(frame, working, self.model))
         given = {i: coarse_mask(mask, working).to(self.model.device) for i, mask in masks.items()}
         p = self._predict(features, predicted, given)
@@ -253,60 +259,6 @@ class Propagator:
         result = FrameResult(self.index, labels, (*predicted, *masks), coarse, working, objects)
         self.index += 1
         return result
-
-
-def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """(H, W) of a source to the size at which the network sees it: short side about `short_side`, multiples of 16."""
-    scale = short_side / min(size)
-    height, width = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in size)
-    return height, width
-
-
-def resized(frame: Frame, working: tuple[int, int]) -> Frame:
-    """A frame `(H, W, 3)` at working size (h, w): averaged where it shrinks, else interpolated."""
-    if frame.shape[:2] == working:
-        return frame
-    mode = cv2.INTER_AREA if working[0] < frame.shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(frame, working[::-1], interpolation=mode), np.uint8)
-
-
-def frame_pixels(frame: Frame, working: tuple[int, int], model: GCNetwork) -> Tensor:
-    """A frame `(H, W, 3)` at working size as the network takes it: `(1, 3, h, w)` in [0, 1], on its device."""
-    parameter = next(model.parameters())
-    small = np.ascontiguousarray(resized(frame, working))
-    pixels = torch.from_numpy(small).to(parameter.device).permute(2, 0, 1)[None]
-    return pixels.to(parameter.dtype) / 255  # channels-last as it comes
-
-
-def coarse_mask(mask: Mask, working: tuple[int, int]) -> Tensor:
-    """A mask `(H, W)` as its mean over each cell of stride 4 of the working frame, `(1, h/4, w/4)` float32 in [0, 1]."""
-    full = np.asarray(mask, np.float32)
-    height, width = _coarse(working)
-    mode = cv2.INTER_AREA if height < full.shape[0] else cv2.INTER_LINEAR
-    return torch.from_numpy(cv2.resize(full, (width, height), interpolation=mode))[None].clamp(0, 1)
-
-
-def check_frame(frame: Frame) -> None:
-    """Raise InputError unless the frame is uint8 RGB `(H, W, 3)`."""
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-        raise InputError(f"the frame is {frame.dtype} of shape {frame.shape}: expected uint8 RGB (H, W, 3)")
-
-
-def check_mask(object_id: int, mask: Mask, frame: Frame) -> None:
-    """Raise InputError unless the mask is a non-empty `(H, W)` of the frame's size and the id is positive."""
-    if object_id < 1:
-        raise InputError(f"object id {object_id}: expected a positive integer (0 is the background)")
-    if mask.shape != frame.shape[:2]:
-        raise InputError(
-            f"the mask of object {object_id} is {mask.shape[1]}x{mask.shape[0]} pixels, "
-            f"the frame {frame.shape[1]}x{frame.shape[0]}: expected the frame's size"
-        )
-    if not (np.asarray(mask) > 0.5).any():
-        raise InputError(f"the mask of object {object_id} is empty: mark at least one pixel")
-
-
-def _coarse(working: tuple[int, int]) -> tuple[int, int]:
-    return working[0] // MASK_STRIDE, working[1] // MASK_STRIDE
 
 
 def _elsewhere(previous: Tensor) -> Tensor:

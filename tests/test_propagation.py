@@ -9,8 +9,8 @@ import torch
 from gcvos_model import ObjectMemory, Propagator
 from gcvos_model.checkpoints import random_model
 from gcvos_model.errors import InputError, StateError
+from gcvos_model.inputs import working_size
 from gcvos_model.network.config import TINY
-from gcvos_model.propagation import working_size
 
 SIDE = 64
 

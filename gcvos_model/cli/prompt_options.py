@@ -7,10 +7,10 @@ import numpy as np
 
 from gcvos_model.box_refinement import boxes_to_masks
 from gcvos_model.errors import InputError
+from gcvos_model.inputs import Mask
 from gcvos_model.masks import object_masks, read_label_png
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.prompts import polygon_to_mask
-from gcvos_model.propagation import Mask
 from gcvos_model.video import FrameSource
 
 MAX_OBJECTS = 255  # of a palette PNG

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from gcvos_model.errors import InputError
 from gcvos_model.files import write_atomic
 
 from .benchmark_plots import plot_lines
+from .gpu_section import NO_GPU, gpu_section
 from .module_cost import MIB
+from .page_tables import SETTING, markdown, megabytes, milliseconds, setting
 
 Row = dict[str, Any]
 STAGES = ("decode", "resize", "query encoder", "read", "decoder", "memory encoder", "merge", "other", "write")
@@ -20,10 +22,6 @@ Written by `gcvos benchmark report` from the rows of `gcvos benchmark module`, `
 medians; what is set beside something else took turns with it in one process. Memory is resident and above that of
 `import torch` alone. Models without bundled weights have random ones: speed does not depend on them. MB are 10^6 bytes,
 but in the table of the memory's read, which counts as the paper does in MiB.
-"""
-NO_GPU = """## GPU
-
-No GPU has been measured. `gcvos benchmark gpu --out rows.jsonl` measures everything in one call on a machine with one.
 """
 
 
@@ -58,6 +56,7 @@ def write_page(rows: Sequence[Row], page: Path, images: Path) -> None:
             streaming_section(of.get("streaming", [])),
             module_section(of.get("module", []), images),
             size_section(of.get("context size", [])),
+            gpu_section(of.get("gpu check", []), of.get("gpu", [])),
             "" if any(row.get("device") == "cuda" for row in latest) else NO_GPU,
         ]
         text = "\n".join(section for section in sections if section)
@@ -71,12 +70,6 @@ def _setting(row: Row) -> str:
     keys = ("benchmark", "model", "device", "precision", "threads", "source", "working", "objects", "frames")
     more = ("memory", "side", "key_channels", "value_channels", "short_side")
     return repr([row.get(key) for key in (*keys, *more)]) + row["machine"].get("gpu", row["machine"]["cpu"])
-
-
-def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; all columns but the first are numbers."""
-    lines = [f"| {' | '.join(headings)} |", f"|---|{'---:|' * (len(headings) - 1)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
 def machines(rows: Sequence[Row]) -> str:
@@ -94,17 +87,6 @@ def describe(machine: Row) -> str:
     if "gpu" in machine:
         text += f", {machine['gpu']} ({machine['gpu_memory_gb']} GB, CUDA {machine['cuda']})"
     return f"{text}; Python {machine['python']}, PyTorch {machine['torch']}"
-
-
-def setting(row: Row) -> list[str]:
-    """The columns that say what was measured."""
-    height, width = row["source"]
-    working = "x".join(map(str, row["working"]))
-    threads = f"{row['device']}, {row['threads']} threads" if row["device"] == "cpu" else row["device"]
-    return [row["model"], f"{height}x{width}", working, str(row["objects"]), f"{row['precision']}, {threads}"]
-
-
-SETTING = ("model", "source", "working", "objects", "precision, device")
 
 
 def frame_section(rows: Sequence[Row]) -> str:
@@ -294,15 +276,3 @@ def size_section(rows: Sequence[Row]) -> str:
         "## Size of the context, C_M x C_N (the paper's table 2: 38 M and 0.040 s, 46 M and 0.046 s on a P40)"
     )
     return f"{title}\n\n{about}\n{markdown(('model, size', 'parameters', 'time a frame'), cells)}"
-
-
-def milliseconds(seconds: float) -> str:
-    """As `12.3 ms`."""
-    return f"{1000 * seconds:.1f} ms"
-
-
-def megabytes(size: int | None) -> str:
-    """As `12 MB`, with a decimal where it is small; `-` where it is not known."""
-    if size is None:
-        return "-"
-    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.2f} MB"

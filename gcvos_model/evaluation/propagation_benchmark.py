@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
+from gcvos_model.inputs import working_size
 from gcvos_model.masks import write_label_png
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.propagation import Propagator, working_size
+from gcvos_model.propagation import Propagator
 from gcvos_model.results import FrameResult
 from gcvos_model.video import VideoFile, VideoWriter
 from gcvos_model.video.source import Frame
@@ -79,6 +80,7 @@ def measure_case(case: Case, torch_bytes: int | None = None) -> Row:
     row = {**describe_case(case, network), **_time_steps(step, case.frames, device)}
     row |= _memory(device, torch_bytes)
     row["state_bytes"] = len(step.propagator.memories[1].to_bytes())
+    step.propagator.eager = True  # a graph has no stages
     row["stages"] = {**_stages(step, network), **_media(clip, labels)}
     return row
 
@@ -110,9 +112,11 @@ class Stepper:
         return self.propagator.step(self.clip[forth_and_back(len(self.clip), self.propagator.index)])
 
 
-def annotated(network: GCNetwork, frame: Frame, labels: LabelMap, short_side: int) -> Propagator:
+def annotated(
+    network: GCNetwork, frame: Frame, labels: LabelMap, short_side: int, *, eager: bool = False
+) -> Propagator:
     """A propagator that has taken the objects of a label map on its first frame."""
-    propagator = Propagator(network, short_side=short_side)
+    propagator = Propagator(network, short_side=short_side, eager=eager)
     propagator.annotate(frame, {i: labels == i for i in range(1, int(labels.max()) + 1)})
     return propagator
 

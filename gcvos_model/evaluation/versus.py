@@ -8,8 +8,9 @@ from statistics import median
 
 import torch
 
+from gcvos_model.inputs import working_size
 from gcvos_model.network.encoders import ResNetTrunk
-from gcvos_model.propagation import Propagator, working_size
+from gcvos_model.propagation import Propagator
 from gcvos_model.results import FrameResult
 from gcvos_model.video.source import Frame
 
@@ -62,7 +63,7 @@ def measure_versus_spacetime(case: Case, remembered: Sequence[int] = REMEMBERED,
     """Step of the case beside the same network with STM's memory, after some numbers of remembered frames.
 
     A memory of t frames is made from t copies of the annotated frame's entry, so that both remember the same number,
-    whatever the weights make of the clip.
+    whatever the weights make of the clip. Neither uses CUDA graphs, which a memory that grows cannot have.
 
     Returns:
         For each of `remembered`: medians of both, the median ratio of STM's to ours over pairs, and the bytes of one
@@ -75,8 +76,10 @@ def measure_versus_spacetime(case: Case, remembered: Sequence[int] = REMEMBERED,
     clip, labels = made_up_clip(2, case.source, case.objects)
     pairs = []
     for t in remembered:
-        ours, our_bytes = step_after(t, annotated(network, clip[0], labels, case.short_side), clip[1])
-        stms, stms_bytes = step_after(t, annotated(other, clip[0], labels, case.short_side), clip[1])
+        (ours, our_bytes), (stms, stms_bytes) = (
+            step_after(t, annotated(memory, clip[0], labels, case.short_side, eager=True), clip[1])
+            for memory in (network, other)
+        )
         calls = {"context": ours, "spacetime": stms}
         seconds = time_in_turn(calls, repeats, device=str(network.device))
         pairs.append(

@@ -24,12 +24,12 @@ class Captured:
     they do, unless told otherwise).
 
     Args:
-        function: that reads nothing back from the GPU on the way; what it uses beside its arguments stays as it is.
+        function: that reads nothing back from the GPU on the way. What it uses beside its arguments has to live as long
+            as the graph, which does not hold it, and to stay where it is.
         examples: arguments for it on a CUDA device, whose values do not matter.
     """
 
     def __init__(self, function: Function, examples: Sequence[Tensor]) -> None:
-        self._function = function  # what the graph reads lives as long as the graph
         self._inputs = [example.clone() for example in examples]
         self._device = self._inputs[0].device
         self._graph = torch.cuda.CUDAGraph()

@@ -26,10 +26,14 @@ CAPACITIES = (1, 2, 4, 8, 16)  # numbers of objects for which graphs are made; o
 
 
 def runs_on_device(model: GCNetwork, memories: Mapping[int, ObjectMemory]) -> bool:
-    """Whether the steps of these objects can be CUDA graphs."""
+    """Whether the steps of these objects can be CUDA graphs.
+
+    They cannot with a memory that grows, nor with what only stands in for a network: that encodes a frame in its own way.
+    """
     config = model.config
     return (
-        model.device.type == "cuda"
+        isinstance(model, GCNetwork)
+        and model.device.type == "cuda"
         and config.memory == "context"
         and config.memory_interval == 1
         and 0 < len(memories) <= CAPACITIES[-1]
@@ -109,7 +113,7 @@ def _arrived(download: Download, ids: tuple[int, ...]) -> dict[str, Any]:
     """The fields of a result that come from the device."""
     places, coarse = download.arrays()
     in_order = ids == tuple(range(1, len(ids) + 1))
-    labels = places if in_order else np.array([0, *ids], label_dtype(ids)).take(places)
+    labels: NDArray[Any] = places if in_order else np.array([0, *ids], label_dtype(ids)).take(places)
     present = present_ids(labels)
     objects = {
         i: ObjectResult(confidence=confidence(p) if i in present else 0.0, visible=i in present)

@@ -58,7 +58,7 @@ def label_places(p: Tensor, size: tuple[int, int]) -> Tensor:
 def step_function(model: GCNetwork, size: tuple[int, int], examples: tuple[Tensor, ...]) -> Function:
     """`step_on_device` for a size of label maps; on a CUDA device as a graph for the shapes of the examples.
 
-    A model keeps its graphs, the latest `GRAPHS` of them.
+    A model keeps its graphs, the latest `GRAPHS` of them, and they go when it goes.
     """
     function = partial(step_on_device, model, size)
     if model.device.type != "cuda":

@@ -1,6 +1,7 @@
 """Frames to a GPU and results from it, while it is at work; on another device, plain copies."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +24,14 @@ class Download:
             self._arrived = torch.cuda.Event()
             self._arrived.record(torch.cuda.current_stream(device))
 
-    def arrays(self) -> list[NDArray[np.generic]]:
+    def arrays(self) -> list[NDArray[Any]]:
         """Wait until they are there; copies, since the memory through which they come is scarce."""
         if self._arrived is not None:
             self._arrived.synchronize()
         return [tensor.numpy().copy() for tensor in self._here]
 
 
-def upload(array: NDArray[np.generic], device: torch.device, stream: torch.cuda.Stream | None) -> Tensor:
+def upload(array: NDArray[Any], device: torch.device, stream: torch.cuda.Stream | None) -> Tensor:
     """Bring an array to a device on a stream of its own, beside what the device is at; nobody waits.
 
     Args:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gcvos_model.errors import InputError
 from gcvos_model.evaluation.layouts import BenchmarkSequence
 from gcvos_model.evaluation.protocol import read_annotation, read_prompts
+from gcvos_model.inputs import Frame, working_size
 from gcvos_model.masks import Mask
 from gcvos_model.memory import ObjectMemory
 from gcvos_model.metrics import region_similarity
@@ -17,7 +18,7 @@ from gcvos_model.network.network import GCNetwork
 from gcvos_model.portable.onnx_file import Arrays, StepShape
 from gcvos_model.portable.runtimes import Run
 from gcvos_model.portable.tracker import PortableTracker, step_inputs
-from gcvos_model.propagation import Frame, Propagator, working_size
+from gcvos_model.propagation import Propagator
 from gcvos_model.step import State
 from gcvos_model.video import open_source
 

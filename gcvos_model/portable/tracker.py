@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcvos_model.errors import InputError
+from gcvos_model.inputs import Frame, Mask, check_frame, check_mask, coarse_mask, resized
 from gcvos_model.masks import Labels
 from gcvos_model.portable.onnx_file import Arrays, StepShape
 from gcvos_model.portable.runtimes import Run
-from gcvos_model.propagation import Frame, Mask, check_frame, check_mask, coarse_mask, resized
 from gcvos_model.results import merged_labels
 from gcvos_model.search import search_region
 from gcvos_model.step import State

@@ -26,7 +26,7 @@ from gcvos_model.cli.cvat_objects import (
 )
 from gcvos_model.cli.cvat_shapes import SHAPE_TYPES, Frame, PolygonStyle, Shape
 from gcvos_model.errors import InputError
-from gcvos_model.propagation import frame_pixels, working_size
+from gcvos_model.inputs import frame_pixels, working_size
 
 # cvat-cli loads this file without entering it into sys.modules, so annotations that are text, which dataclasses
 # look up there, would fail.

@@ -43,6 +43,26 @@ def test_numbers_by_hand(tmp_path):
     assert further_object(rows[2], rows[1:]) == "20%"  # (0.144 - 0.080) / 4 / 0.080
 
 
+def test_a_gpu_by_hand(tmp_path):
+    setting = propagation_row(1, 0.002, device="cuda", precision="bfloat16")
+    growth = [{"frame": 100, "gpu_bytes": 300_000_000}, {"frame": 10_000, "gpu_bytes": 300_000_000}]
+    rows = [
+        {
+            **setting, "benchmark": "gpu check", "largest_difference": 0.00012, "differing_pixels": 0.0004,
+            "state_difference": 0.004,
+        },
+        {
+            **setting, "benchmark": "gpu", "frames_per_second": 700.4, "eager_frames_per_second": 90.0,
+            "first_step_seconds": 1.26, "growth": growth, "gpu_peak_bytes": 400_000_000,
+        },
+    ]  # fmt: skip
+    write_page(rows, tmp_path / "page.md", tmp_path / "images")
+    text = (tmp_path / "page.md").read_text()
+    assert "| 700 | 90 | 1.3 s | 100: 300 MB, 10000: 300 MB | 400 MB |" in text
+    assert "| 1.2e-04 | 0.040% | 4.0e-03 |" in text
+    assert "No GPU has been measured" not in text
+
+
 def test_a_page_of_everything_that_is_measured(tmp_path):
     rows = [
         *measure_reads(ReadSize(32, 8, 16), (1, 2), repeats=1),

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from gcvos_model import ObjectMemory, Propagator
 from gcvos_model.checkpoints import random_model
 from gcvos_model.gpu.run import CAPACITIES, DeviceRun, runs_on_device
 from gcvos_model.network.config import TINY
+from gcvos_model.network.network import GCNetwork
 from gcvos_model.results import FrameResult
 
 SIDE = 64
@@ -200,10 +202,14 @@ def test_what_runs_on_a_device(tiny_model, scene):
     assert not runs(random_model(replace(TINY, memory="spacetime")), {1: memory})
     assert not runs(random_model(replace(TINY, memory_interval=2)), {1: memory})
     assert not runs(tiny_model, {1: memory}, "mps")
+    assert not runs_on_device(SimpleNamespace(**vars(Seeming(TINY, torch.device("cuda")))), {1: memory})
 
 
-class Seeming:
+class Seeming(GCNetwork):
     """As much of a network as its place and shape."""
 
+    device = None
+
     def __init__(self, config, device):
+        torch.nn.Module.__init__(self)
         self.config, self.device = config, device

@@ -12,7 +12,8 @@ from gcvos_model.portable.onnx_file import step_shape
 from gcvos_model.portable.step import Step, resize_matrix
 from gcvos_model.portable.timing import pytorch_run
 from gcvos_model.portable.tracker import PortableTracker
-from gcvos_model.propagation import Propagator, quantize
+from gcvos_model.propagation import Propagator
+from gcvos_model.step import quantize
 
 SIZE = (64, 112)  # see conftest.py
 
