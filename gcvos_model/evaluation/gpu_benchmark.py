@@ -35,12 +35,12 @@ def check_graphs(case: Case) -> Row:
     """
     network = load_measured(case.model, case.device, "float32")
     clip, labels = made_up_clip(CLIP, case.source, case.objects)
-    straight, hopping, eager = (
-        Stepper(annotated(network, clip[0], labels, case.short_side, eager=eager), clip)
-        for eager in (False, False, True)
-    )
     differences, pixels, states = [0.0], [0.0], [0.0]
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        straight, hopping, eager = (
+            Stepper(annotated(network, clip[0], labels, case.short_side, eager=eager), clip)
+            for eager in (False, False, True)
+        )
         for _ in range(CHECKED):
             eager.propagator.memories = dict(hopping.propagator.memories)
             expected = eager()

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 Function = Callable[..., tuple[Tensor, ...]]
-WARM_UP = (
-    3  # calls before a capture: libraries set themselves up and choose their algorithms in the first ones
-)
+WARM_UP = 3  # calls before a capture, in which libraries set themselves up and choose their algorithms
 
 _replaying = threading.Lock()
 
