@@ -4,19 +4,16 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-long test-browser check system train-smoke clean
+.PHONY: demo test test-long check system train-smoke clean
 
 demo: $(VENV)/.core
 	$(BIN)/gcvos demo --out demo-out
 
 test: $(VENV)/.test system check
-	$(BIN)/python -m pytest -m "not long and not browser"
+	$(BIN)/python -m pytest -m "not long"
 
 test-long: $(VENV)/.test system
 	$(BIN)/python -m pytest -m long
-
-test-browser: $(VENV)/.test system
-	$(BIN)/python -m pytest -m browser
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from typing import Any
 
 from .clear import ClearPropagation
 from .propagate_operator import PropagateAnnotations, PropagateShard
-from .review import ReviewPanel, ReviewPropagation, ShowFrame
+from .review import ReviewPanel, ReviewPropagation
 from .zoo import download_model, load_model, parse_parameters, resolve_input
 
 __all__ = ["download_model", "load_model", "parse_parameters", "register", "resolve_input"]
@@ -12,12 +12,5 @@ __all__ = ["download_model", "load_model", "parse_parameters", "register", "reso
 
 def register(plugin: Any) -> None:
     """Register the operators and the panel, as FiftyOne asks of a plugin."""
-    for operator in (
-        PropagateAnnotations,
-        PropagateShard,
-        ClearPropagation,
-        ReviewPropagation,
-        ShowFrame,
-        ReviewPanel,
-    ):
+    for operator in (PropagateAnnotations, PropagateShard, ClearPropagation, ReviewPropagation, ReviewPanel):
         plugin.register(operator)

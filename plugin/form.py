@@ -157,7 +157,7 @@ def _how(ctx: Any, inputs: types.Object) -> None:
     )
     inputs.int(
         "short_side",
-        default=480,
+        default=Settings.short_side,
         min=64,
         label="Working resolution",
         description="Shorter side, in pixels",
@@ -165,7 +165,7 @@ def _how(ctx: Any, inputs: types.Object) -> None:
     )
     inputs.float(
         "mask_threshold",
-        default=0.5,
+        default=Settings.mask_threshold,
         min=0.01,
         max=0.99,
         label="Mask threshold",
@@ -173,7 +173,7 @@ def _how(ctx: Any, inputs: types.Object) -> None:
     )
     inputs.float(
         "review_confidence",
-        default=0.5,
+        default=Settings.review_confidence,
         min=0,
         max=1,
         label="Look again below this confidence",

@@ -1,7 +1,5 @@
 """Looking through what has been propagated: each object's confidence along the frames, and what needs a look."""
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import fiftyone as fo
@@ -17,8 +15,7 @@ from .sequences import Sequence, list_sequences
 from .settings import REVIEW_TAG, Settings
 
 PANEL = "review_propagation_panel"
-SHOW_FRAME = "@gcvos/gcvos/show_frame"
-SHOW_PAUSES = (0.0, 0.3, 0.7, 1.0, 2.0)  # seconds before each time the App is asked for a frame
+SHOW_FRAME = "@gcvos/gcvos/show_frame"  # of show_frame.js
 
 Series = dict[str, tuple[list[int], list[float]]]
 
@@ -89,26 +86,6 @@ class ReviewPropagation(foo.Operator):
         return review_view(dataset, run_key)
 
 
-class ShowFrame(foo.Operator):
-    """Go to a frame of a video that is being opened; for the panel, not meant for the App."""
-
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """See `foo.Operator.config`."""
-        return foo.OperatorConfig(
-            name="show_frame", label="Show a frame", unlisted=True, execute_as_generator=True
-        )
-
-    def execute(self, ctx: Any) -> Iterator[Any]:
-        """Ask for the frame some times: the App forgets what it is asked before the video is there."""
-        # The name that the App gives to the time line of a sample.
-        timeline = f"timeline-{ctx.params['sample_id']}"
-        for pause in SHOW_PAUSES:
-            time.sleep(pause)
-            params = {"frame_number": ctx.params["frame_number"], "timeline_name": timeline}
-            yield ctx.trigger("set_frame_number", params)
-
-
 class ReviewPanel(foo.Panel):
     """Plot each object's confidence along the frames of one video; a click opens the frame."""
 
@@ -124,15 +101,11 @@ class ReviewPanel(foo.Panel):
         self._choose_run(ctx)
 
     def on_change_current_sample(self, ctx: Any) -> None:
-        """Show the video that has been opened, at the frame that was clicked."""
+        """Show the video that has been opened."""
         for sequence in self._sequences(ctx):
             if ctx.current_sample in (sequence.sample_id, *sequence.image_ids):
                 ctx.panel.state.sequence = sequence.key
         self._plot(ctx)
-        wanted = ctx.panel.state.wanted
-        if wanted and wanted["sample_id"] == ctx.current_sample:
-            ctx.trigger(SHOW_FRAME, wanted)
-            ctx.panel.state.wanted = None
 
     def on_run(self, ctx: Any) -> None:
         """Show another run."""
@@ -151,11 +124,9 @@ class ReviewPanel(foo.Panel):
         if not sequence.is_video:
             ctx.ops.open_sample(id=sequence.image_ids[number - 1])
             return
-        wanted = {"sample_id": sequence.sample_id, "frame_number": number}
         if ctx.current_sample != sequence.sample_id:
             ctx.ops.open_sample(id=sequence.sample_id)
-            ctx.panel.state.wanted = wanted  # asked for again when the App says that it has opened it
-        ctx.trigger(SHOW_FRAME, wanted)
+        ctx.trigger(SHOW_FRAME, {"sample_id": sequence.sample_id, "frame_number": number})
 
     def on_filter(self, ctx: Any) -> None:
         """Show only what needs a look."""

@@ -3,7 +3,7 @@
     python -m gcvos_model.evaluation.review_threshold DAVIS_ROOT
 
 A mask is bad where its region similarity J with the truth is below 0.5. The default of FiftyOne's operators is chosen
-from this table.
+from this table (`review_confidence` in plugin/settings.py).
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,32 +17,15 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from gcvos_model import Propagator, load_model
-from gcvos_model.metrics import region_similarity
+from gcvos_model.checkpoints import load_model
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.propagation import SHORT_SIDE
-from gcvos_model.video import open_source
 
-from .confidence import BAD
+from .confidence import BAD, Judged, judge, whole
 from .confidence import auroc as confidence_auroc
 from .layouts import Benchmark, BenchmarkSequence, read_dataset
-from .protocol import read_annotation, read_prompts
 
 THRESHOLDS = tuple(round(0.4 + 0.05 * step, 2) for step in range(12))
 LOG_WIDTH = 120
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One predicted mask: what the network thought of it, and what it was worth.
-
-    Attributes:
-        confidence: of the `ObjectResult`, in [0, 1].
-        similarity: J with the truth, in [0, 1].
-    """
-
-    confidence: float
-    similarity: float
 
 
 @dataclass(frozen=True)
@@ -60,24 +43,13 @@ class Finding:
     recall: float
 
 
-def marks(model: GCNetwork, sequence: BenchmarkSequence, short_side: int) -> Iterator[Mark]:
-    """Segment a sequence from its first masks; yield each later mask that is not empty and has a truth."""
-    prompts = read_prompts(sequence)
-    propagator = Propagator(model, short_side=short_side)
-    with open_source(sequence.images[0].parent) as source:
-        for index, frame in source.frames(min(prompts)):
-            given = prompts.get(index)
-            result = propagator.annotate(frame, given) if given else propagator.step(frame)
-            if sequence.frames[index] not in sequence.annotations:
-                continue
-            truth = read_annotation(sequence, sequence.frames[index])
-            for object_id, state in result.objects.items():
-                if state.visible and not state.annotated:
-                    similarity = region_similarity(result.labels == object_id, truth == object_id)
-                    yield Mark(state.confidence, similarity)
+def marks(model: GCNetwork, sequence: BenchmarkSequence) -> Iterator[Judged]:
+    """Segment a sequence from its first masks; yield the judgement of each later mask that is not empty."""
+    for frame in judge(model, whole(sequence)):
+        yield from (mark for mark in frame if mark.visible)
 
 
-def finding(found: Iterable[Mark], threshold: float) -> Finding:
+def finding(found: Iterable[Judged], threshold: float) -> Finding:
     """Return what looking at all masks of less confidence than `threshold` would bring."""
     confidence, bad = _arrays(found)
     flagged = confidence < threshold
@@ -89,15 +61,15 @@ def finding(found: Iterable[Mark], threshold: float) -> Finding:
     )
 
 
-def auroc(found: Iterable[Mark]) -> float:
+def auroc(found: Iterable[Judged]) -> float:
     """Return how often a bad mask has less confidence than another, in [0, 1]; ties count half, NaN without both."""
     confidence, bad = _arrays(found)
     return confidence_auroc(confidence, bad) if 0 < bad.sum() < len(bad) else float("nan")
 
 
-def as_table(found: list[Mark]) -> Table:
+def as_table(found: list[Judged]) -> Table:
     """One row a threshold."""
-    bad = sum(mark.similarity < BAD for mark in found)
+    bad = sum(mark.j < BAD for mark in found)
     title = f"{len(found)} masks, {bad} of them bad (J < {BAD}); AUROC of the confidence {auroc(found):.3f}"
     table = Table("below", "to look at", "precision", "recall", title=title, box=MARKDOWN)
     for threshold in THRESHOLDS:
@@ -106,8 +78,8 @@ def as_table(found: list[Mark]) -> Table:
     return table
 
 
-def _arrays(found: Iterable[Mark]) -> tuple[np.ndarray, np.ndarray]:
-    pairs = np.array([(mark.confidence, mark.similarity) for mark in found]).reshape(-1, 2)
+def _arrays(found: Iterable[Judged]) -> tuple[np.ndarray, np.ndarray]:
+    pairs = np.array([(mark.confidence, mark.j) for mark in found]).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1] < BAD
 
 
@@ -117,15 +89,10 @@ def main(
     split: Annotated[str, typer.Option(help="Which list of sequences.")] = "val",
     model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    short_side: Annotated[int, typer.Option(min=16, help="Working resolution.")] = SHORT_SIDE,
 ) -> None:
     """What each threshold of the confidence finds of the bad masks."""
     network = load_model(model, device=device)
-    found = [
-        mark
-        for sequence in read_dataset(root, benchmark, split)
-        for mark in marks(network, sequence, short_side)
-    ]
+    found = [mark for sequence in read_dataset(root, benchmark, split) for mark in marks(network, sequence)]
     Console(width=LOG_WIDTH).print(as_table(found))
 
 

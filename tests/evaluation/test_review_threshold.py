@@ -5,11 +5,17 @@ import pytest
 from PIL import Image
 
 from gcvos_model.checkpoints import random_model
+from gcvos_model.evaluation.confidence import Judged
 from gcvos_model.evaluation.layouts import Benchmark, read_dataset
-from gcvos_model.evaluation.review_threshold import Finding, Mark, as_table, auroc, finding, marks
+from gcvos_model.evaluation.review_threshold import Finding, as_table, auroc, finding, marks
 from gcvos_model.masks import write_label_png
 
-FOUND = [Mark(0.3, 0.1), Mark(0.6, 0.4), Mark(0.7, 0.9), Mark(0.95, 0.8)]
+
+def mark(confidence, j):
+    return Judged(confidence, visible=True, present=True, j=j)
+
+
+FOUND = [mark(0.3, 0.1), mark(0.6, 0.4), mark(0.7, 0.9), mark(0.95, 0.8)]
 
 
 def test_what_a_threshold_finds():
@@ -21,8 +27,8 @@ def test_what_a_threshold_finds():
 
 def test_auroc_counts_pairs():
     assert auroc(FOUND) == 1
-    assert auroc([*FOUND, Mark(0.5, 0.9)]) == pytest.approx(5 / 6)
-    assert auroc([Mark(0.5, 0.1), Mark(0.5, 0.9)]) == 0.5
+    assert auroc([*FOUND, mark(0.5, 0.9)]) == pytest.approx(5 / 6)
+    assert auroc([mark(0.5, 0.1), mark(0.5, 0.9)]) == 0.5
     assert math.isnan(auroc(FOUND[:2]))
 
 
@@ -43,9 +49,9 @@ def test_marks_of_a_sequence(tmp_path):
         Image.fromarray(np.repeat(labels[:, :, None] * 200, 3, 2)).save(images / f"{name}.jpg")
         write_label_png(annotations / f"{name}.png", labels)
     (sequence,) = read_dataset(tmp_path, Benchmark.DAVIS2016, "val")
-    found = list(marks(random_model("tiny", seed=1), sequence, 48))
+    found = list(marks(random_model("tiny", seed=1), sequence))
     assert len(found) <= 2  # a mask is none where the object is lost
-    assert all(0 < mark.confidence <= 1 and 0 <= mark.similarity <= 1 for mark in found)
+    assert all(0 < mark.confidence <= 1 and 0 <= mark.j <= 1 for mark in found)
     model = random_model("tiny", seed=1)
     model.decoder.predict.bias.data += 50.0  # never loses it
-    assert len(list(marks(model, sequence, 48))) == 2
+    assert len(list(marks(model, sequence))) == 2

@@ -21,6 +21,7 @@ if not browser.CHROMIUM.exists():
 pytestmark = pytest.mark.browser
 
 PICTURES = os.environ.get("GCVOS_SCREENSHOTS")
+CLOCK = re.compile(r"^(\d+):([\d.]+) / ")  # time in the video and its length
 LATER = 0.5  # seconds into the video
 COLOURS = [(230, 60, 50), (60, 220, 70)]  # of the objects in the made-up video
 
@@ -109,7 +110,9 @@ def execute(page, checkpoint, target):
     form.get_by_role("button", name="Execute").click()
     page.wait_for_function("window.progressSeen.length > 0")
     picture(page, "progress")
-    page.get_by_text(re.compile("1 of 1 videos done")).wait_for()
+    outcome = page.get_by_text(re.compile(r"\d of \d videos done"))
+    outcome.wait_for()
+    assert outcome.inner_text().startswith("1 of 1")
     picture(page, "summary")
 
 
@@ -156,10 +159,9 @@ def check_that_later_frames_show_masks(page):
     """Step to a later frame, see the propagated masks over the objects, and the bare objects without them."""
     modal = page.locator("[data-cy=modal]")
     modal.locator("[data-cy='checkbox-frames.gt']").click()
-    clock = modal.locator("[data-cy=looker-video-time]")
 
     def later():
-        if seconds_shown(clock) >= LATER:
+        if seconds_shown(modal) >= LATER:
             return True
         page.keyboard.press(".")  # the next frame
         return False
@@ -169,16 +171,19 @@ def check_that_later_frames_show_masks(page):
     picture(page, "result", clip={"x": 35, "y": 35, "width": 1028, "height": 830})
     looker = modal.locator("[data-cy=modal-looker-container]")
     if not PICTURES:  # the masks cover the objects' own colours
-        assert seconds_shown(clock) >= LATER
+        assert seconds_shown(modal) >= LATER
         wait_for(lambda: share_of(COLOURS, looker) < 0.02)
         modal.locator("[data-cy='checkbox-frames.gc']").click()
         wait_for(lambda: share_of(COLOURS, looker) > 0.1)
 
 
-def seconds_shown(clock):
-    """Where in the video the player is; less than 0 while there is no video yet."""
-    shown = re.match(r"(\d+):([\d.]+)", clock.inner_text())
-    return -1.0 if shown is None else 60 * int(shown[1]) + float(shown[2])
+def seconds_shown(modal):
+    """Where in the video the player's clock is; less than 0 while there is no video yet."""
+    clock = modal.get_by_test_id("timeline-playhead-time")
+    if not clock.is_visible():
+        return -1.0
+    minutes, seconds = CLOCK.match(clock.inner_text()).groups()
+    return 60 * int(minutes) + float(seconds)
 
 
 def test_from_the_toolbar(page, dataset, steady_checkpoint):
@@ -187,7 +192,7 @@ def test_from_the_toolbar(page, dataset, steady_checkpoint):
     check_labels(dataset, "again")
 
 
-def test_a_click_on_the_plot_opens_the_video(page, server, dataset, run, steady_checkpoint):
+def test_a_click_on_the_plot_opens_the_frame(page, server, dataset, run, steady_checkpoint):
     if not dataset.list_runs():  # the tests before have not been run
         run(dataset, model=str(steady_checkpoint))
         open_dataset(page, server, dataset)
@@ -196,10 +201,18 @@ def test_a_click_on_the_plot_opens_the_video(page, server, dataset, run, steady_
     plot = page.locator(".js-plotly-plot").first
     plot.locator(".scatterlayer .trace").nth(1).wait_for(state="attached")
     picture(page, "review")
-    box = plot.locator(".scatterlayer .trace").first.locator(".point").nth(8).bounding_box()
+    modal = page.locator("[data-cy=modal]")
+    for frame_number in (9, 3):
+        click_on_point(page, plot, frame_number - 1)
+        expected = (frame_number - 1) / dataset.first().metadata.frame_rate
+        wait_for(lambda expected=expected: abs(seconds_shown(modal) - expected) < 0.05)
+        close_sample(page)
+
+
+def click_on_point(page, plot, point):
+    """Click on a point of the first object's line."""
+    box = plot.locator(".scatterlayer .trace").first.locator(".point").nth(point).bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     plot.locator(".hoverlayer .hovertext").first.wait_for(state="attached")  # it has noticed
     page.mouse.click(x, y)
-    page.locator("[data-cy=modal]").wait_for()
-    close_sample(page)

@@ -116,17 +116,6 @@ def test_review_operator_filters_and_opens_the_panel(make_videos, run, never_los
     assert [uri for uri, _ in asked] == ["set_view", "open_panel"]
 
 
-def test_a_frame_is_shown_on_the_time_line_of_its_sample(make_videos, monkeypatch):
-    from fiftyone.operators.executor import ExecutionContext, Executor
-
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    params = {"sample_id": "abc", "frame_number": 7}
-    ctx = ExecutionContext({"dataset_name": make_videos().name, "params": params}, executor=Executor())
-    asked = list(foo.get_operator("@gcvos/gcvos/show_frame").execute(ctx))
-    assert {message.body.operator_uri for message in asked} == {"set_frame_number"}
-    assert asked[0].body.params == {"frame_number": 7, "timeline_name": "timeline-abc"}
-
-
 def test_panel_plots_and_a_click_opens_the_frame(make_videos, run, never_lost):
     from fiftyone.operators.executor import ExecutionContext, Executor
 
@@ -153,9 +142,7 @@ def test_panel_plots_and_a_click_opens_the_frame(make_videos, run, never_lost):
     assert asked["open_sample"]["id"] == sample_id
     assert asked["@gcvos/gcvos/show_frame"] == {"sample_id": sample_id, "frame_number": 4}
     asked, _ = event("on_change_current_sample", current_sample=sample_id)
-    assert asked["@gcvos/gcvos/show_frame"] == {"sample_id": sample_id, "frame_number": 4}
-    asked, _ = event("on_change_current_sample", current_sample=sample_id)
-    assert "@gcvos/gcvos/show_frame" not in asked
+    assert [trace["name"] for trace in asked["patch_panel_data"]["data"]["confidence"]][:1] == ["thing 1"]
     asked, _ = event("on_click", x=4, y=0.5, current_sample=sample_id)
     assert "open_sample" not in asked
     assert "@gcvos/gcvos/show_frame" in asked
