@@ -162,6 +162,7 @@ class ReviewPanel(foo.Panel):
             "xaxis": {"title": {"text": "frame"}},
             "yaxis": {"title": {"text": "confidence"}, "range": [0, 1.05]},
             "margin": {"l": 50, "r": 10, "t": 10, "b": 40},
+            "showlegend": True,
         }
         panel.plot("confidence", layout=layout, height=320, on_click=self.on_click)
         panel.btn("filter", label="Show what needs a look", on_click=self.on_filter, variant="contained")

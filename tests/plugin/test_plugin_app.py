@@ -3,6 +3,7 @@
 Set GCVOS_SCREENSHOTS to a folder to take the pictures for the documentation, with the bundled clip and model.
 """
 
+import io
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from browser import PATIENCE, field, share_of, wait_for
 from made_up import detections, rendered, scene, write_video
+from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 if not browser.CHROMIUM.exists():
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 PICTURES = os.environ.get("GCVOS_SCREENSHOTS")
 CLOCK = re.compile(r"^(\d+):([\d.]+) / ")  # time in the video and its length
-LATER = 0.5  # seconds into the video
+LATER = 1.0 if PICTURES else 0.5  # seconds into the video
 COLOURS = [(230, 60, 50), (60, 220, 70)]  # of the objects in the made-up video
 
 
@@ -91,7 +93,10 @@ def picture(page, name, **area):
     if PICTURES:
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
         page.wait_for_timeout(1500)  # the App fades things in and out
-        page.screenshot(path=str(Path(PICTURES) / f"fiftyone-{name}.png"), **area)
+        shown = Image.open(io.BytesIO(page.screenshot(**area)))
+        if area:  # a frame of the video, which is large as it is
+            shown = shown.quantize(256)
+        shown.save(Path(PICTURES) / f"fiftyone-{name}.png", optimize=True)
 
 
 def execute(page, checkpoint, target):
