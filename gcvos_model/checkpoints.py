@@ -80,7 +80,7 @@ def random_model(preset: str | GCConfig = "tiny", *, seed: int = 0, precision: s
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = GCNetwork(config)
-    network.digest = digest_of(config, network.state_dict())
+    network.digest = digest_of(config.to_dict(), network.state_dict())
     cpu = torch.device("cpu")
     return ready(network, cpu, choose_dtype(precision, cpu))
 
@@ -104,7 +104,7 @@ def save_checkpoint(
         dtype: of the stored tensors: float16 halves the file.
     """
     stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
-    digest = digest_of(config, stored)
+    digest = digest_of(config.to_dict(), stored)
     metadata = {
         "format": FORMAT,
         "config": json.dumps(config.to_dict()),
@@ -133,10 +133,11 @@ def read_checkpoint(path: Path) -> tuple[GCConfig, dict[str, Tensor], dict[str, 
         got = metadata.get("format", "no format")
         raise CheckpointError(f"'{path}' is not a gcvos checkpoint: expected format {FORMAT}, got {got}")
     try:
-        config = GCConfig(**json.loads(metadata["config"]))
+        fields = json.loads(metadata["config"])
+        config = GCConfig(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"'{path}' holds a config that this version cannot read: {error}") from error
-    if digest_of(config, tensors) != metadata.get("digest"):
+    if digest_of(fields, tensors) != metadata.get("digest"):
         raise CheckpointError(f"'{path}' is damaged: its digest does not match its contents; get it anew")
     return config, tensors, metadata
 
@@ -157,9 +158,12 @@ def build(config: GCConfig, tensors: Mapping[str, Tensor]) -> GCNetwork:
     return network
 
 
-def digest_of(config: GCConfig, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 (hex) over the config and every tensor's name, type, shape and bytes."""
-    sha = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
+def digest_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) over the config as it is stored and every tensor's name, type, shape and bytes.
+
+    As it is stored, and not as it is read: fields that later versions add do not make a checkpoint another one.
+    """
+    sha = hashlib.sha256(json.dumps(dict(config), sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

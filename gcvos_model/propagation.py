@@ -157,14 +157,19 @@ class Propagator:
         working = working_size(frame.shape[:2], self.short_side)
         predicted = [object_id for object_id in self.memories if object_id not in masks]
         if not predicted and not masks:
-            return self._result(frame, working, {}, np.zeros((0, *coarse_size(working)), np.float32), [])
+            return self._result(frame, working, {}, np.zeros((0, *coarse_size(working)), np.float32), {})
         features = self.model.encode(frame_pixels(frame, working, self.model))
         given = {i: coarse_mask(mask, working).to(self.model.device) for i, mask in masks.items()}
         p = self._predict(features, predicted, given)
-        self._remember(features, frame.shape[:2], predicted, p, given)
-        together = [p[:, 0].float(), *given.values()]
-        coarse = torch.cat(together).cpu().numpy()
-        return self._result(frame, working, masks, coarse, predicted)
+        soft = torch.cat([p, *(mask[None] for mask in given.values())])
+        groups = with_others(soft).split(TOGETHER)
+        contexts = torch.cat([self.model.context(features, group) for group in groups])
+        lost, likeness = self._lost(predicted, p, contexts)
+        soft[: len(predicted)].masked_fill_(lost.view(-1, 1, 1, 1), 0)
+        self._remember(frame.shape[:2], [*predicted, *given], lost.tolist(), soft, contexts)
+        coarse = soft[:, 0].float().cpu().numpy()
+        likeness_of = dict(zip(predicted, likeness.tolist(), strict=True))
+        return self._result(frame, working, masks, coarse, likeness_of)
 
     def _predict(self, features: Features, ids: Sequence[int], given: Mapping[int, Tensor]) -> Tensor:
         """Merged soft masks of the objects to predict, `(K, 1, h/4, w/4)`; annotated objects take their pixels first."""
@@ -193,24 +198,36 @@ class Propagator:
             groups.setdefault(self.memories[object_id].context.shape, []).append(k)
         return [alike[i : i + TOGETHER] for alike in groups.values() for i in range(0, len(alike), TOGETHER)]
 
+    def _lost(self, ids: Sequence[int], p: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Which of the predicted objects are lost, `(K,)`: no pixel is sure, or what is found is unlike the memory.
+
+        And how like each is to its annotated self, `(K,)`.
+        """
+        unsure = p.flatten(1).amax(1) <= LOST_BELOW
+        if not ids:
+            return unsure, contexts.new_zeros(0)
+        memories, like = [self.memories[i] for i in ids], self.model.memory.likeness
+        remembered = [like(C, m.context.to(C)) for C, m in zip(contexts, memories, strict=False)]
+        drawn = [
+            like(C, (m.context if m.annotated is None else m.annotated).to(C))
+            for C, m in zip(contexts, memories, strict=False)
+        ]
+        return unsure | (torch.stack(remembered) < self.model.config.least_likeness), torch.stack(drawn)
+
     def _remember(
         self,
-        features: Features,
         size: tuple[int, int],
-        predicted: Sequence[int],
-        p: Tensor,
-        given: Mapping[int, Tensor],
+        ids: Sequence[int],
+        lost: Sequence[bool],
+        masks: Tensor,
+        contexts: Tensor,
     ) -> None:
-        """Equations 1 and 2 for every object that was seen on this frame."""
-        masks = torch.cat([p, *(mask[None] for mask in given.values())])
+        """Equation 2: of the objects `ids`, as many as `lost` has entries are predicted, the others annotated."""
         kept = quantize(masks)
-        groups = with_others(masks).split(TOGETHER)
-        contexts = torch.cat([self.model.context(features, group) for group in groups])
-        lost = (p.flatten(1).amax(1) <= LOST_BELOW).tolist() if len(predicted) else []
         due = self.index % self.model.config.memory_interval == 0
-        for k, object_id in enumerate([*predicted, *given]):
+        for k, object_id in enumerate(ids):
             memory, context = self.memories.get(object_id), contexts[k]
-            if k >= len(predicted):
+            if k >= len(lost):
                 self.memories[object_id] = self._annotated_memory(memory, context, kept[k], size)
                 continue
             assert memory is not None
@@ -243,8 +260,10 @@ class Propagator:
         working: tuple[int, int],
         masks: Mapping[int, Mask],
         coarse: Probabilities,
-        predicted: Sequence[int],
+        likeness: Mapping[int, float],
     ) -> FrameResult:
+        """The result of a frame on which the objects of `likeness` were predicted, those of `masks` annotated."""
+        predicted = list(likeness)
         labels = merged_labels(coarse[: len(predicted)], predicted, frame.shape[:2])
         if masks and max(masks) > 255:
             labels = labels.astype(np.int32)
@@ -252,7 +271,7 @@ class Propagator:
             labels[np.asarray(mask) > 0.5] = object_id
         present = present_ids(labels)
         objects = {
-            i: ObjectResult(confidence=confidence(coarse[k]) if i in present else 0.0, visible=i in present)
+            i: ObjectResult(confidence(coarse[k], likeness[i]) if i in present else 0.0, visible=i in present)
             for k, i in enumerate(predicted)
         }
         objects |= {i: ObjectResult(confidence=1.0, visible=True, annotated=True) for i in masks}

@@ -16,9 +16,11 @@ Probabilities = NDArray[np.float32]
 class ObjectResult:
     """One object on one frame.
 
-    `confidence` in [0, 1] is the mean probability of the object's own pixels, weighted by that probability: near 1
-    where the network is sure of the whole mask, lower where much of it is doubtful, 0 where no pixel is the object's.
-    An annotated object has 1. `visible` says whether any pixel of the label map is the object's.
+    `confidence` in [0, 1] is the mean probability of the object's own pixels, weighted by that probability, times the
+    square of how like the frame's context is to that of the annotated frames (`context.likeness`): near 1 where the
+    network is sure of the whole mask and it looks as it did when it was drawn, lower where much of it is doubtful or
+    it has come to look otherwise, 0 where no pixel is the object's. An annotated object has 1. `visible` says whether
+    any pixel of the label map is the object's.
     """
 
     confidence: float
@@ -93,10 +95,11 @@ def present_ids(labels: LabelMap) -> set[int]:
     return set(np.unique(labels).tolist())
 
 
-def confidence(probability: Probabilities) -> float:
-    """See `ObjectResult.confidence`, from a merged map at the network's own resolution."""
+def confidence(probability: Probabilities, likeness: float) -> float:
+    """See `ObjectResult.confidence`, from a merged map at the network's own resolution and the likeness in [-1, 1]."""
     total = float(probability.sum())
-    return float(np.square(probability).sum() / total) if total > 0 else 0.0
+    sure = float(np.square(probability).sum() / total) if total > 0 else 0.0
+    return sure * max(0.0, likeness) ** 2
 
 
 def _span(probability: Probabilities, size: tuple[int, int], least: float) -> tuple[slice, slice]:

@@ -33,7 +33,7 @@ class State(NamedTuple):
 
 def advance(
     model: GCNetwork, frame: Tensor, region: Tensor, given: Tensor, by_hand: Tensor, before: State
-) -> State:
+) -> tuple[State, Tensor]:
     """One frame.
 
     Args:
@@ -46,7 +46,8 @@ def advance(
         before: the state.
 
     Returns:
-        The new state; `previous` is the soft masks on this frame as they are, not yet as memories keep them.
+        The new state; `previous` is the soft masks on this frame as they are, not yet as memories keep them. And how
+        like this frame's contexts are to those of the annotated frames, `(K,)`: see `ObjectResult.confidence`.
     """
     features = model.encode(frame.permute(2, 0, 1)[None].to(model.mean.dtype) / 255)
     known = before.previous.masked_fill(by_hand, 0)  # of objects annotated here, the last mask tells nothing
@@ -57,10 +58,14 @@ def advance(
     p = merge(logits) * free
     p = torch.where(by_hand, given, p)
     C = model.context(features, with_others(p[:, None]))
-    return remember(before, p, C, by_hand)
+    unsure = p.flatten(1).amax(1) <= LOST_BELOW
+    unlike = model.memory.likeness(C, before.context) < model.config.least_likeness
+    lost = (unsure | unlike).view(-1, 1, 1) & ~by_hand
+    likeness = model.memory.likeness(C, before.annotated)
+    return remember(before, p.masked_fill(lost, 0), C, by_hand, lost), likeness
 
 
-def remember(before: State, p: Tensor, C: Tensor, by_hand: Tensor) -> State:
+def remember(before: State, p: Tensor, C: Tensor, by_hand: Tensor, lost: Tensor) -> State:
     """Equation 2: an annotated object restarts from its annotated frames, a lost one learns nothing.
 
     Args:
@@ -68,6 +73,7 @@ def remember(before: State, p: Tensor, C: Tensor, by_hand: Tensor) -> State:
         p: soft masks on this frame, `(K, h/4, w/4)`.
         C: the contexts of this frame, `(K, C_N, C_M)`.
         by_hand: the objects that are annotated on this frame, `(K, 1, 1)` bool.
+        lost: the objects that are lost on it, likewise.
 
     Returns:
         The new state, p as its `previous`.
@@ -76,7 +82,6 @@ def remember(before: State, p: Tensor, C: Tensor, by_hand: Tensor) -> State:
     t = annotated_frames.view(-1, 1, 1)
     mean = (t - 1) / t.clamp(min=1) * before.annotated + C / t.clamp(min=1)
     annotated = torch.where(by_hand, mean.half().float(), before.annotated)  # kept in half precision
-    lost = p.flatten(1).amax(1).view(-1, 1, 1) <= LOST_BELOW
     t = before.frames.view(-1, 1, 1) + 1
     learnt = torch.where(lost, before.context, (t - 1) / t * before.context + C / t)
     count = torch.where(lost[:, 0, 0], before.frames, before.frames + 1)

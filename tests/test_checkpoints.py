@@ -27,11 +27,24 @@ def test_a_checkpoint_comes_back(tiny_model, saved):
 
 def test_the_digest_is_of_config_and_tensors(tiny_model):
     tensors = dict(tiny_model.state_dict())
-    before = digest_of(tiny_model.config, tensors)
-    assert digest_of(tiny_model.config, tensors) == before
+    config = tiny_model.config.to_dict()
+    before = digest_of(config, tensors)
+    assert digest_of(config, tensors) == before
+    assert digest_of({**config, "key_channels": 9}, tensors) != before
     name = next(iter(tensors))
     tensors[name] = tensors[name] + 1
-    assert digest_of(tiny_model.config, tensors) != before
+    assert digest_of(config, tensors) != before
+
+
+def test_a_checkpoint_from_before_a_field_of_the_config_was_added_is_read(tiny_model, tmp_path, monkeypatch):
+    whole = tiny_model.config.to_dict()
+    earlier = {name: value for name, value in whole.items() if name != "least_likeness"}
+    path = tmp_path / "earlier.safetensors"
+    with monkeypatch.context() as patched:
+        patched.setattr(type(tiny_model.config), "to_dict", lambda config: earlier)
+        save_checkpoint(path, tiny_model.config, tiny_model.state_dict(), {}, torch.float16)
+    assert "least_likeness" not in json.loads(read_checkpoint(path)[2]["config"])
+    assert load_model(path, device="cpu").config == tiny_model.config
 
 
 def test_a_flipped_byte_is_noticed(saved):

@@ -140,6 +140,27 @@ def test_a_lost_object_is_an_empty_mask_and_teaches_nothing(tiny_model, scene):
     assert not propagator.memories[1].mask.any()
 
 
+def test_what_is_unlike_the_object_s_context_is_lost_however_sure(scene):
+    frames, labels = scene
+    found = {}
+    for least in (-1.0, 1.1):  # no cosine is below the first, none reaches the second
+        model = random_model(replace(TINY, least_likeness=least))
+        with torch.no_grad():
+            model.decoder.predict.bias.fill_(50)
+        propagator = Propagator(model, short_side=SIDE)
+        propagator.annotate(frames[0], masks_of(labels[0], 1))
+        found[least] = propagator.step(frames[1]), propagator.memories[1]
+    result, memory = found[-1.0]
+    assert result.objects[1].visible
+    assert memory.frames == 2
+    result, memory = found[1.1]
+    assert not result.labels.any()
+    assert not result.objects[1].visible
+    assert result.objects[1].confidence == 0
+    assert memory.frames == 1
+    assert not memory.mask.any()
+
+
 def test_overlapping_annotations_take_the_later_one(tiny_model, scene):
     frames, _ = scene
     left, all_of_it = np.zeros((48, 80), bool), np.ones((48, 80), bool)

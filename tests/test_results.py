@@ -39,9 +39,11 @@ def test_labels_are_the_argmax_at_full_size(raw, height, width):
 
 
 def test_confidence_by_hand():
-    assert confidence(np.array([[1.0, 1.0], [0.0, 0.0]])) == 1
-    assert confidence(np.array([[0.8, 0.4]])) == pytest.approx((0.64 + 0.16) / 1.2)
-    assert confidence(np.zeros((2, 2))) == 0
+    assert confidence(np.array([[1.0, 1.0], [0.0, 0.0]]), 1) == 1
+    assert confidence(np.array([[0.8, 0.4]]), 1) == pytest.approx((0.64 + 0.16) / 1.2)
+    assert confidence(np.array([[0.8, 0.4]]), 0.5) == pytest.approx((0.64 + 0.16) / 1.2 / 4)
+    assert confidence(np.array([[0.8, 0.4]]), -0.5) == 0
+    assert confidence(np.zeros((2, 2)), 1) == 0
 
 
 def test_probabilities_are_upsampled_when_asked_for():

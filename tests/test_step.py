@@ -20,10 +20,11 @@ def test_entering_corrected_predicted_and_lost_objects():
         context=[[[0.0]], [[9.0]], [[9.0]], [[9.0]]],
         frames=[0.0, 3.0, 3.0, 3.0],
     )
-    seen, unseen = torch.full((2, 2), 0.75), torch.full((2, 2), 0.5)
+    seen, unseen = torch.full((2, 2), 0.75), torch.zeros(2, 2)
     p = torch.stack([seen, seen, seen, unseen])
+    lost = torch.tensor([False, False, False, True]).view(-1, 1, 1)
     by_hand = torch.tensor([True, True, False, False]).view(-1, 1, 1)
-    after = remember(before, p, torch.full((4, 1, 1), 1.0), by_hand)
+    after = remember(before, p, torch.full((4, 1, 1), 1.0), by_hand, lost)
     # the frame's own context; the mean of both annotated frames' (6 + 1) / 2; (3 * 9 + 1) / 4; as it was
     assert after.context.flatten().tolist() == [1.0, 3.5, 7.0, 9.0]
     assert after.frames.tolist() == [1, 2, 4, 3]

@@ -81,9 +81,10 @@ class DeviceRun:
         """
         frame = upload(pixels, self._model.device, self._uploads)
         inputs = (frame, self._active, *self._state)
-        labels, p, *state = step_function(self._model, size, inputs)(*inputs)
+        labels, p, likeness, *state = step_function(self._model, size, inputs)(*inputs)
         self._state, self._size = State(*state), size
-        download = Download([labels, p[: len(self._begun)]])
+        count = len(self._begun)
+        download = Download([labels, p[:count], likeness[:count]])
         ids = tuple(self._begun)
         return PendingResult(index, ids, pixels.shape[:2], partial(_arrived, download, ids))
 
@@ -111,12 +112,12 @@ class DeviceRun:
 
 def _arrived(download: Download, ids: tuple[int, ...]) -> dict[str, Any]:
     """The fields of a result that come from the device."""
-    places, coarse = download.arrays()
+    places, coarse, likeness = download.arrays()
     in_order = ids == tuple(range(1, len(ids) + 1))
     labels: NDArray[Any] = places if in_order else np.array([0, *ids], label_dtype(ids)).take(places)
     present = present_ids(labels)
     objects = {
-        i: ObjectResult(confidence=confidence(p) if i in present else 0.0, visible=i in present)
-        for i, p in zip(ids, coarse, strict=True)
+        i: ObjectResult(confidence(p, float(like)) if i in present else 0.0, visible=i in present)
+        for i, p, like in zip(ids, coarse, likeness, strict=True)
     }
     return {"labels": labels, "coarse": coarse, "objects": objects}

@@ -33,8 +33,8 @@ def step_on_device(
         state: the fields of `State`, but `previous` as memories keep it, `(K, 120, 120)` uint8.
 
     Returns:
-        The label map `(H, W)` uint8 (0, or 1 + the object's place among the K), the soft masks `(K, h/4, w/4)`, and
-        the new state in the same form.
+        The label map `(H, W)` uint8 (0, or 1 + the object's place among the K), the soft masks `(K, h/4, w/4)`, how
+        like the objects are to their annotated selves `(K,)`, and the new state in the same form.
     """
     before = State(*state)
     coarse = frame.shape[0] // MASK_STRIDE, frame.shape[1] // MASK_STRIDE
@@ -42,9 +42,9 @@ def step_on_device(
     filling = ~active.view(-1, 1, 1)  # as if annotated here with an empty mask
     regions = search_regions(previous)
     nothing = torch.zeros_like(previous)
-    after = advance(model, frame, regions, nothing, filling, before._replace(previous=previous))
+    after, likeness = advance(model, frame, regions, nothing, filling, before._replace(previous=previous))
     p = after.previous
-    return label_places(p, size), p, *after._replace(previous=quantize(p[:, None]))
+    return label_places(p, size), p, likeness, *after._replace(previous=quantize(p[:, None]))
 
 
 def label_places(p: Tensor, size: tuple[int, int]) -> Tensor:

@@ -30,9 +30,11 @@ class GCConfig:
         512  # of the query's local features; 0: res4 itself is joined with the distributed context
     )
     compressed_channels: int = 256  # at stride 16, what the decoder starts from
-    compress_kernel: int = 3  # of the convolution that compresses what is read; what is read is smooth
+    compress_kernel: int = 3  # of the convolution that compresses what is read and the local features
     decoder_channels: tuple[int, int] = (256, 256)  # at strides 8 and 4
-    skip_blocks: bool = True  # a residual block on each skip connection, as the paper's decoder has
+    skip_blocks: bool = (
+        True  # skips as the paper's: a 3x3 convolution and a residual block; else a 1x1 convolution
+    )
     completion_dilation: int = (
         0  # of a second residual block at stride 16: it ties together the parts of an object
     )
@@ -46,6 +48,9 @@ class GCConfig:
     annotated_apart: bool = False  # the context of the annotated frames is read beside the running mean
     memory: Memory = "context"  # "spacetime": STM's, the comparator
     memory_interval: int = 1  # every n-th predicted frame is remembered
+    least_likeness: float = (
+        -1.0  # an object is lost where its frame's context is less like the remembered one: `context.likeness`
+    )
 
     def __post_init__(self) -> None:
         """Checkpoints hold JSON, where the tuple became a list."""
@@ -80,6 +85,7 @@ LITE = GCConfig(
     compared=True,
     fine=True,
     annotated_apart=True,
+    least_likeness=0.9,
 )
 
 TINY = GCConfig(

@@ -98,6 +98,22 @@ def compare(e: Tensor, G: Tensor) -> Tensor:
     return torch.matmul(e.transpose(1, 2), G.transpose(1, 2)) / G.shape[2] ** 0.5
 
 
+def likeness(C: Tensor, G: Tensor) -> Tensor:
+    """How like a frame's context is to the one that is remembered: the cosine of the two, taken as vectors.
+
+    Not in the paper. The context of a frame and a mask says what is inside and what is around it. Of a mask in another
+    scene, after a cut, both are strange, however sure the decoder is of the mask.
+
+    Args:
+        C: contexts of a frame, `(..., C_N, C_M)`.
+        G: contexts remembered, same shape.
+
+    Returns:
+        `(...)`, in [-1, 1].
+    """
+    return torch.cosine_similarity(C.flatten(-2), G.flatten(-2), dim=-1)
+
+
 class GlobalContext(nn.Module):
     """The functions above with the paper's 3x3 convolutions for k, v and q (section 3.2)."""
 
@@ -139,6 +155,10 @@ class GlobalContext(nn.Module):
         """See `compare`."""
         with torch.autocast(e.device.type, enabled=False):
             return compare(e, G)
+
+    def likeness(self, C: Tensor, G: Tensor) -> Tensor:
+        """See `likeness`."""
+        return likeness(C, G)
 
     def keys(self, x: Tensor) -> Tensor:
         """Key maps of memory features, `(B, C_N, h, w)`, normalised: what figure 6 shows."""

@@ -7,11 +7,14 @@ from gcvos_model.network.encoders import ResBlock
 
 
 class Skip(nn.Module):
-    """A skip connection from the query encoder: the same for every object, so computed once a frame."""
+    """A skip connection from the query encoder: the same for every object, so computed once a frame.
+
+    With a block it is the paper's, a 3x3 convolution before it; without, a 1x1 convolution alone.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, block: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv = nn.Conv2d(in_channels, out_channels, 3 if block else 1, padding=1 if block else 0)
         self.block = ResBlock(out_channels) if block else nn.Identity()
 
     def forward(self, f: Tensor) -> Tensor:

@@ -129,12 +129,13 @@ class SharedMemoryEncoder(nn.Module):
     """gcvos-lite's: the query's own res4 features, joined with the masks at stride 16.
 
     A convolution over joined inputs is the sum of convolutions over each, so the frame's part is computed once for
-    any number of objects. A cell of stride 16 sees the 16 values of each mask at stride 4 as channels.
+    any number of objects; what res4 sees is wide already, so a 1x1 convolution does for that part. A cell of stride
+    16 sees the 16 values of each mask at stride 4 as channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.from_frame = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.from_frame = nn.Conv2d(in_channels, out_channels, 1)
         self.from_mask = nn.Conv2d(MASK_PLANES * 16, out_channels, 3, padding=1, bias=False)
         self.block = ResBlock(out_channels)
         self.out_channels = out_channels

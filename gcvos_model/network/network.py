@@ -67,17 +67,12 @@ class GCNetwork(nn.Module):
         self.local = (
             nn.Conv2d(c16, config.local_channels, 3, padding=1) if config.local_channels else nn.Identity()
         )
-        self.compress_local = nn.Conv2d(config.local_channels or c16, compressed, 3, padding=1)
+        kernel, around = config.compress_kernel, config.compress_kernel // 2
+        self.compress_local = nn.Conv2d(config.local_channels or c16, compressed, kernel, padding=around)
         cue = config.previous_mask_channels
         self.cue = nn.Conv2d(MASK_PLANES * 16, cue, 3, padding=1) if cue else None
         read = config.value_channels + config.key_channels * config.compared
-        self.compress = nn.Conv2d(
-            config.reads * read + cue,
-            compressed,
-            config.compress_kernel,
-            padding=config.compress_kernel // 2,
-            bias=False,
-        )
+        self.compress = nn.Conv2d(config.reads * read + cue, compressed, kernel, padding=around, bias=False)
         wide, slim = config.decoder_channels
         self.skip8 = Skip(c8, wide, config.skip_blocks)
         self.skip4 = Skip(c4, slim, config.skip_blocks)

@@ -64,3 +64,7 @@ class SpaceTime(nn.Module):
     def compare(self, e: Tensor, memory: Tensor) -> Tensor:
         """Nothing, `(B, N, C_N)`: here every position is compared with every other one in `read` already."""
         return e.new_zeros(memory.shape[0], e.shape[2], memory.shape[2] - e.shape[1])
+
+    def likeness(self, added: Tensor, memory: Tensor) -> Tensor:
+        """1: what a frame adds has no counterpart in a growing list of positions."""
+        return added.new_ones(added.shape[:-2])

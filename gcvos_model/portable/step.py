@@ -57,7 +57,7 @@ class Step(nn.Module):
             The soft masks on this frame, `(K, h/4, w/4)`, and the fields of the new `State`.
         """
         by_hand = is_given.view(-1, 1, 1) > 0.5
-        after = advance(self.model, frame, region > 0.5, given, by_hand, State(*state))
+        after, _ = advance(self.model, frame, region > 0.5, given, by_hand, State(*state))
         return after.previous, *after._replace(previous=self.kept(after.previous))
 
     def kept(self, p: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gcvos_model.errors import InputError
+from gcvos_model.training.clip import Clip, with_cut
 from gcvos_model.training.config import TrainConfig
 from gcvos_model.training.datasets import TrainingData, share_cache
 from gcvos_model.training.first_masks import sloppy_clip
@@ -39,8 +40,9 @@ class Clips(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         rng = np.random.default_rng((self.config.seed, index))
-        make = video_clip if self.data.videos and rng.random() < self.config.video_share else image_clip
-        clip = make(rng, self.data, self.config.size, self.config.frames)
+        clip = self.draw(rng)
+        if rng.random() < self.config.cut_share:
+            clip = with_cut(rng, clip, self.draw(rng))
         if rng.random() < self.config.sloppy_share:
             clip = sloppy_clip(rng, clip)
         return Batch(
@@ -51,6 +53,11 @@ class Clips(Dataset[Batch]):
             first=torch.from_numpy(clip.first)[None],
             before=torch.from_numpy(clip.before),
         )
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """A clip of video or of images, as the stage mixes them."""
+        make = video_clip if self.data.videos and rng.random() < self.config.video_share else image_clip
+        return make(rng, self.data, self.config.size, self.config.frames)
 
 
 class StepSampler(Sampler[list[int]]):

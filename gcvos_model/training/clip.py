@@ -1,4 +1,4 @@
-"""What a training clip holds, and how one with a gap behind its first frame is made."""
+"""What a training clip holds, and how one is made with a gap behind its first frame, or with a cut in it."""
 
 from dataclasses import dataclass, replace
 
@@ -45,3 +45,25 @@ def without_second(clip: Clip) -> Clip:
         decoys=clip.decoys[keep],
         before=np.stack([clip.masks[1], clip.others[1], clip.decoys[1]]),
     )
+
+
+def with_cut(rng: np.random.Generator, clip: Clip, elsewhere: Clip) -> Clip:
+    """Cut to another scene, for one frame or for the rest of the clip: the object is not there.
+
+    Args:
+        rng: decides when, and whether the clip comes back.
+        clip: any; its first frame stays.
+        elsewhere: of the same shape, what is cut to; what is seen there is nobody's object.
+
+    Returns:
+        The clip with other frames and empty masks in between.
+    """
+    length = len(clip.frames)
+    start = rng.integers(1, length)
+    stop = length if rng.random() < 0.5 else start + 1
+    frames = clip.frames.copy()
+    frames[start:stop] = elsewhere.frames[start:stop]
+    gone = {name: getattr(clip, name).copy() for name in ("masks", "others", "decoys")}
+    for masks in gone.values():
+        masks[start:stop] = 0
+    return replace(clip, frames=frames, **gone)

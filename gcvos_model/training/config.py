@@ -18,6 +18,7 @@ class TrainConfig:
     batch: int = 4
     video_share: float = 0.0  # of clips from real video
     sloppy_share: float = 0.15  # of clips whose first mask is as an annotator makes it
+    cut_share: float = 0.06  # of clips that cut to another scene, for a frame or for good
     learning_rate: float = 3e-4
     trunk_factor: float = 0.1
     weight_decay: float = 1e-4
@@ -59,6 +60,7 @@ _PAPER = TrainConfig(
     size=384,
     batch=8,
     sloppy_share=0.0,
+    cut_share=0.0,
     learning_rate=1e-5,
     trunk_factor=1.0,
     weight_decay=0.0,

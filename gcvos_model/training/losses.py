@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 HARDEST = 0.4  # share of pixels, the worst ones, that the cross-entropy looks at
-JACCARD_WEIGHT = 0.5
+JACCARD_WEIGHT = 1.0
 
 
 def bootstrapped_cross_entropy(logits: Tensor, masks: Tensor, hardest: float = HARDEST) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from gcvos_model.network.config import MASK_STRIDE
 from gcvos_model.network.network import Features, GCNetwork
 
-DAMAGED = 0.25  # share of fed-back masks that are damaged
+DAMAGED = 0.15  # share of fed-back masks that are damaged
 # Shares of the damaged ones:
 EMPTIED = 0.1  # emptied altogether: a lost object leaves no mask behind
 TAKING = 0.1  # the decoys are taken in

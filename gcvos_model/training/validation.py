@@ -38,7 +38,7 @@ def validate(network: GCNetwork, sequences: list[VideoSequence]) -> float:
         sequences: all objects of a frame are taken as one.
     """
     model = ready(network, network.device, choose_dtype("auto", network.device))
-    model.digest = digest_of(model.config, model.state_dict())
+    model.digest = digest_of(model.config.to_dict(), model.state_dict())
     return 100 * float(np.mean([sequence_j(model, sequence) for sequence in sequences]))
 
 

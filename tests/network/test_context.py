@@ -9,6 +9,7 @@ from gcvos_model.network.context import (
     GlobalContext,
     distribute,
     frame_context,
+    likeness,
     normalize_keys,
     normalize_queries,
     update,
@@ -107,3 +108,13 @@ def test_the_module_applies_the_functions_to_its_convolutions():
     torch.testing.assert_close(module.context(x), frame_context(k, module.value(x).flatten(2)))
     torch.testing.assert_close(module.queries(f).sum(1), torch.ones(2, 16))
     torch.testing.assert_close(module.keys(x).flatten(2).sum(2), torch.ones(2, 3))
+
+
+def test_likeness_is_the_cosine_of_whole_contexts():
+    G = torch.zeros(3, 2, 2)
+    G[:, 0, 0], G[:, 1, 1] = 3, 4
+    C = torch.zeros(3, 2, 2)
+    C[0] = 7 * G[0]
+    C[1, 0, 1] = 5
+    C[2, 0, 0] = 1
+    torch.testing.assert_close(likeness(C, G), torch.tensor([1.0, 0.0, 0.6]))

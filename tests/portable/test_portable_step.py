@@ -1,5 +1,7 @@
 """The step against `Propagator`, both in PyTorch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,18 @@ def test_a_lost_object_learns_nothing(tracker, scene):
     np.testing.assert_array_equal(outputs["next_context"], inputs["context"])
     assert outputs["next_frames"] == 1
     assert outputs["probability"].max() < 1e-6
+
+
+def test_an_object_unlike_its_context_is_lost_as_in_the_propagator(tracker, scene):
+    frames, labels = scene
+    model = random_model(replace(TINY, least_likeness=1.1))  # no cosine reaches it
+    ours, reference = tracker(model), Propagator(model, short_side=SIZE[0])
+    first = {1: labels[0] == 1}
+    assert_alike(ours, reference, ours.annotate(frames[0], first), reference.annotate(frames[0], first))
+    got = ours.step(frames[1])
+    assert_alike(ours, reference, got, reference.step(frames[1]))
+    assert not got.probability.any()
+    assert not ours.state["previous"].any()
 
 
 def step_shape_inputs(tracker):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gcvos_model.training.appearance import vary_frames
-from gcvos_model.training.clip import clip_of, without_second
+from gcvos_model.training.clip import clip_of, with_cut, without_second
 from gcvos_model.training.image_clips import (
     OBJECT_MOTION,
     Layer,
@@ -94,6 +94,23 @@ def test_a_gap_keeps_the_masks_of_the_frame_left_out():
     assert clip.decoys[:, 0, 0].tolist() == [200, 202, 203]
     assert clip.before[:, 0, 0].tolist() == [1, 101, 201]
     assert clip.first[0, 0] == 0
+
+
+def test_a_cut_shows_another_scene_without_the_object_for_a_frame_or_for_good():
+    def clip(value):
+        planes = np.full((4, 8, 8), value, np.uint8)
+        return clip_of(np.repeat(planes[..., None], 3, -1), planes, planes, planes)
+
+    seen = set()
+    for seed in range(40):
+        cut = with_cut(np.random.default_rng(seed), clip(100), clip(200))
+        shown = cut.frames[:, 0, 0, 0] == 200
+        for planes in (cut.masks, cut.others, cut.decoys):
+            np.testing.assert_array_equal(planes[:, 0, 0], np.where(shown, 0, 100))
+        assert (cut.first == 100).all()
+        seen.add(tuple(shown.tolist()))
+    f, t = False, True
+    assert seen == {(f, t, f, f), (f, f, t, f), (f, f, f, t), (f, t, t, t), (f, f, t, t)}
 
 
 def test_what_lies_in_front_hides_objects_behind_it():
