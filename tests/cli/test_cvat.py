@@ -71,7 +71,7 @@ def checkpoint(tiny_model, tmp_path_factory):
     """Random weights that see the object wherever it is looked for: the shapes of one that is lost are another matter."""
     path = tmp_path_factory.mktemp("sure") / "sure.safetensors"
     tensors = dict(tiny_model.state_dict())
-    tensors["decoder.predict.bias"] = tensors["decoder.predict.bias"] + 1
+    tensors["decoder.predict.bias"] = tensors["decoder.predict.bias"] + 3
     save_checkpoint(path, tiny_model.config, tensors, {"minutes": 0}, torch.float32)
     return path
 
@@ -170,7 +170,7 @@ def test_what_is_there_is_not_touched(serve, track):
 
 
 def test_types_and_groups(serve, track):
-    server = serve(BOX, POLYGON, MASK, {**MASK, "points": [0.0, 9.0, 2.0, 40.0, 4.0, 42.0], "group": 5})
+    server = serve(BOX, POLYGON, MASK, {**MASK, "points": [0.0, 64.0, 2.0, 38.0, 9.0, 45.0], "group": 5})
     assert track(server, "--frames", 3)[0] == 0
     assert [made["shapes"][0]["type"] for made in server.annotations["tracks"]] == ["rectangle", "polygon"]
     masks = server.annotations["shapes"][4:]

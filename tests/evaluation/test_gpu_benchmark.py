@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from gcvos_model.checkpoints import random_model
 from gcvos_model.evaluation.gpu_benchmark import CHECKED, check_graphs, measure_gpu
 from gcvos_model.evaluation.propagation_benchmark import Case
 
@@ -9,7 +10,11 @@ CASE = Case("tiny", "cpu", "float32", short_side=64, source_side=96, objects=2, 
 
 @pytest.fixture
 def on_device(monkeypatch):
-    """Steps go the way that they go on a GPU."""
+    """Steps go the way that they go on a GPU, with random weights that see what they look for."""
+    network = random_model("tiny")
+    with torch.no_grad():
+        network.decoder.predict.bias += 3
+    monkeypatch.setattr("gcvos_model.evaluation.gpu_benchmark.load_measured", lambda *_: network)
     monkeypatch.setattr("gcvos_model.propagation.runs_on_device", lambda model, memories: True)
 
 
@@ -28,7 +33,7 @@ def test_graphs_that_are_wrong_are_found_out(on_device, monkeypatch, what):
     elif what == "mask":
         monkeypatch.setattr("gcvos_model.gpu.step.quantize", lambda p: torch.zeros(2, 120, 120).byte())
     else:
-        monkeypatch.setattr("gcvos_model.step.LOST_BELOW", -1)
+        monkeypatch.setattr("gcvos_model.step.LOST_BELOW", 2)
     assert not check_graphs(CASE)["agrees"]
 
 
