@@ -143,13 +143,14 @@ def growth_section(rows: Sequence[Row], images: Path) -> str:
             *setting(row),
             str(point["frame"]),
             milliseconds(point["median_seconds"]),
+            milliseconds(point["median_cpu_seconds"]),
             megabytes(point["resident_bytes"]),
             megabytes(point["gpu_bytes"]),
         ]
         for row in long
         for point in row["growth"]
     )
-    headings = (*SETTING, "frame", "time", "resident, PyTorch included", "GPU")
+    headings = (*SETTING, "frame", "time", "CPU", "resident, PyTorch included", "GPU")
     lines = {
         ", ".join(setting(row)): [(p["frame"], 1000 * p["median_seconds"]) for p in row["growth"]]
         for row in long

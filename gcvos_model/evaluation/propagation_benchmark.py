@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,7 +33,7 @@ WARM_UP = 5  # frames that are not counted
 STAGE_FRAMES = 20  # over which stages are timed
 MEDIA_FRAMES = 24  # that are decoded
 GROWTH_AT = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
-GROWTH_WINDOW = 25  # frames whose median stands for the frame at their end
+GROWTH_WINDOW = 100  # frames whose median stands for the frame at their end
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,16 @@ def _time_steps(step: Callable[[], object], frames: int, device: str) -> Row:
     reset_peak_memory("cpu")
     if device.startswith("cuda"):
         reset_peak_memory(device)
-    seconds, growth, cpu = [], [], time.process_time()
+    seconds, growth, clock = [], [], [time.process_time()]
     for frame in range(1, frames + 1):
         seconds.append(time_call(step, device))
+        clock.append(time.process_time())
         if frame in GROWTH_AT:
             growth.append(
                 {
                     "frame": frame,
                     "median_seconds": median(seconds[-GROWTH_WINDOW:]),
+                    "median_cpu_seconds": median([b - a for a, b in pairwise(clock[-GROWTH_WINDOW - 1 :])]),
                     "resident_bytes": resident_memory(),
                     "gpu_bytes": torch.cuda.memory_allocated(device) if device.startswith("cuda") else None,
                 }
@@ -140,7 +143,7 @@ def _time_steps(step: Callable[[], object], frames: int, device: str) -> Row:
     return {
         "median_seconds": median(seconds),
         "p95_seconds": percentile(seconds, 0.95),
-        "cpu_seconds": (time.process_time() - cpu) / frames,
+        "cpu_seconds": (clock[-1] - clock[0]) / frames,
         "growth": growth,
     }
 

@@ -73,7 +73,13 @@ def test_a_page_of_everything_that_is_measured(tmp_path):
         measure_streaming(CASE),
     ]
     growth = [
-        {"frame": n, "median_seconds": 0.1, "resident_bytes": 10**8, "gpu_bytes": None}
+        {
+            "frame": n,
+            "median_seconds": 0.1,
+            "median_cpu_seconds": 0.2,
+            "resident_bytes": 10**8,
+            "gpu_bytes": None,
+        }
         for n in (50, 100, 200)
     ]
     rows[5]["growth"] = growth

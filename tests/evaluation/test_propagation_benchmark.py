@@ -41,6 +41,7 @@ def test_growth_is_shown_at_some_frames(case):
     row = measure_case(Case(**{**vars(case), "frames": 100, "short_side": 32, "source_side": 32}))
     assert [point["frame"] for point in row["growth"]] == [50, 100]
     assert all(point["median_seconds"] > 0 for point in row["growth"])
+    assert all(point["median_cpu_seconds"] > 0 for point in row["growth"])
 
 
 def test_sources_have_the_sizes_that_people_mean():
