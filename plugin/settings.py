@@ -58,7 +58,7 @@ class Settings:
     storage: str = "auto"
     output_dir: str | None = None
     mask_threshold: float = 0.5
-    review_confidence: float = 0.5
+    review_confidence: float = 0.7
     overwrite: bool = False
     skip_done: bool = True
     order_by: str | None = None
