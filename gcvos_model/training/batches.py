@@ -40,9 +40,11 @@ class Clips(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         rng = np.random.default_rng((self.config.seed, index))
-        clip = self.draw(rng)
+        every = self.config.long_every
+        draw = self.draw_long if every and index // self.config.batch % every == 0 else self.draw
+        clip = draw(rng)
         if rng.random() < self.config.cut_share:
-            clip = with_cut(rng, clip, self.draw(rng))
+            clip = with_cut(rng, clip, draw(rng))
         if rng.random() < self.config.sloppy_share:
             clip = sloppy_clip(rng, clip)
         return Batch(
@@ -58,6 +60,10 @@ class Clips(Dataset[Batch]):
         """A clip of video or of images, as the stage mixes them."""
         make = video_clip if self.data.videos and rng.random() < self.config.video_share else image_clip
         return make(rng, self.data, self.config.size, self.config.frames)
+
+    def draw_long(self, rng: np.random.Generator) -> Clip:
+        """A long track of video."""
+        return video_clip(rng, self.data, self.config.size, self.config.frames + self.config.lead_in)
 
 
 class StepSampler(Sampler[list[int]]):
@@ -89,7 +95,7 @@ def load_batches(
     Raises:
         InputError: the batch cannot be shared evenly; there is nothing to make the stage's clips of.
     """
-    needed = {"images": config.video_share < 1, "videos": config.video_share == 1}
+    needed = {"images": config.video_share < 1, "videos": config.video_share == 1 or config.long_every > 0}
     for kind, wanted in needed.items():
         if wanted and not getattr(data, kind):
             raise InputError(f"stage '{config.stage}' needs {kind} with masks: there are none in the data")

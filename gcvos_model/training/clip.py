@@ -48,7 +48,7 @@ def without_second(clip: Clip) -> Clip:
 
 
 def with_cut(rng: np.random.Generator, clip: Clip, elsewhere: Clip) -> Clip:
-    """Cut to another scene, for one frame or for the rest of the clip: the object is not there.
+    """Cut to another scene, for up to three frames or for the rest of the clip: the object is not there.
 
     Args:
         rng: decides when, and whether the clip comes back.
@@ -60,7 +60,7 @@ def with_cut(rng: np.random.Generator, clip: Clip, elsewhere: Clip) -> Clip:
     """
     length = len(clip.frames)
     start = rng.integers(1, length)
-    stop = length if rng.random() < 0.5 else start + 1
+    stop = length if rng.random() < 0.5 else min(length, start + rng.integers(1, 4))
     frames = clip.frames.copy()
     frames[start:stop] = elsewhere.frames[start:stop]
     gone = {name: getattr(clip, name).copy() for name in ("masks", "others", "decoys")}

@@ -16,6 +16,10 @@ class TrainConfig:
     size: int = 192  # side of a clip, pixels
     frames: int = 3
     batch: int = 4
+    long_every: int = (
+        0  # every n-th step takes long tracks of video, with `lead_in` more frames; 0: none does
+    )
+    lead_in: int = 4  # frames of a long track between the annotated one and those that are learned from
     video_share: float = 0.0  # of clips from real video
     sloppy_share: float = 0.15  # of clips whose first mask is as an annotator makes it
     cut_share: float = 0.06  # of clips that cut to another scene, for a frame or for good
@@ -49,7 +53,14 @@ FREE = frozenset({"validate_minutes", "save_minutes", "picture_minutes", "worker
 STAGES = {
     "images": TrainConfig(stage="images"),
     "video": TrainConfig(
-        stage="video", size=256, frames=4, batch=4, video_share=0.55, learning_rate=2e-4, decay_share=0.85
+        stage="video",
+        size=320,
+        frames=4,
+        batch=4,
+        long_every=2,
+        video_share=0.4,
+        learning_rate=2e-4,
+        decay_share=0.85,
     ),
 }
 

@@ -95,7 +95,7 @@ def warped_clip(rng: np.random.Generator, data: TrainingData, size: int, frames:
     known = others if rng.random() < KNOWN_SHARE else np.zeros_like(others)
     centre, extent = bounds(mask)
     shorter = min(mask.shape)
-    pixels = np.clip(extent / rng.uniform(0.25, 0.95), 0.45 * shorter, 1.1 * shorter)
+    pixels = np.clip(extent / rng.uniform(0.25, 1.3), 0.35 * shorter, 1.1 * shorter)
     motion = OBJECT_MOTION.scaled(rng.uniform(*PACE))
     maps = path_of_maps(rng, place(rng, centre, pixels, 0.2, size), size, frames, motion)
     return clip_of(
@@ -146,9 +146,9 @@ def object_layer(
     motion: MotionConfig,
     spread: float,
 ) -> Layer:
-    """A cut-out object that spans 20% to 80% of the clip."""
+    """A cut-out object that spans 20% to 100% of the clip."""
     centre, extent = bounds(mask)
-    placement = place(rng, centre, extent / rng.uniform(0.2, 0.8), spread, size)
+    placement = place(rng, centre, extent / rng.uniform(0.2, 1.0), spread, size)
     table = jitter_table(rng, 0.3) if rng.random() < 0.5 else None
     return Layer(image, mask, path_of_maps(rng, placement, size, frames, motion), table)
 

@@ -116,7 +116,7 @@ def begin(
     network = start_network(shape, config.seed, initial)
     if config.gradient_checkpointing:
         recompute_parts(network)
-    clips = ClipModel(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    clips = ClipModel(network, config.frames - 1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model, optimizer = fabric.setup(clips, make_optimizer(network, config))
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     progress = Progress()

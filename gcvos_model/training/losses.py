@@ -5,10 +5,13 @@ from torch import Tensor
 
 HARDEST = 0.4  # share of pixels, the worst ones, that the cross-entropy looks at
 JACCARD_WEIGHT = 1.0
+OBJECT_WEIGHT = (
+    2.0  # of the object's pixels in the cross-entropy: what is missed is missing in the next cue, too
+)
 
 
 def bootstrapped_cross_entropy(logits: Tensor, masks: Tensor, hardest: float = HARDEST) -> Tensor:
-    """Binary cross-entropy over the hardest share of each map's pixels.
+    """Binary cross-entropy, the object's pixels weighted by `OBJECT_WEIGHT`, over the hardest share of each map's pixels.
 
     Args:
         logits: log-odds, `(B, 1, H, W)`.
@@ -18,7 +21,8 @@ def bootstrapped_cross_entropy(logits: Tensor, masks: Tensor, hardest: float = H
     Returns:
         The mean over those pixels and over the batch, a scalar.
     """
-    loss = F.binary_cross_entropy_with_logits(logits, masks, reduction="none").flatten(1)
+    weight = logits.new_tensor(OBJECT_WEIGHT)
+    loss = F.binary_cross_entropy_with_logits(logits, masks, reduction="none", pos_weight=weight).flatten(1)
     count = max(1, round(loss.shape[1] * hardest))
     return loss.topk(count, dim=1, sorted=False).values.mean()
 

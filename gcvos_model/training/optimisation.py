@@ -50,7 +50,7 @@ def to_floats(fabric: Fabric, batch: Batch) -> Batch:
 
 
 def predict(model: Any, batch: Batch) -> Tensor:
-    """Log-odds of frames 2..T of a batch of floats by a `ClipModel`, `(B, T - 1, 1, S, S)`."""
+    """Log-odds of a batch of floats by a `ClipModel`, `(B, L, 1, S, S)`."""
     return model(batch.frames, batch.first, batch.others, batch.decoys, batch.before)
 
 
@@ -61,7 +61,7 @@ def train_step(fabric: Fabric, model: Any, optimizer: Any, config: TrainConfig, 
         GCVOSError: the gradients are no longer finite; the weights are left as they were.
     """
     logits = predict(model, batch)
-    loss = clip_loss(logits.flatten(0, 1), batch.masks[:, 1:].flatten(0, 1))
+    loss = clip_loss(logits.flatten(0, 1), batch.masks[:, -logits.shape[1] :].flatten(0, 1))
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss)
     norm = fabric.clip_gradients(

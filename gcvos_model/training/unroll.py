@@ -15,16 +15,23 @@ TAKEN = 0.02  # of these, the object itself is left
 
 
 class ClipModel(nn.Module):
-    """A network unrolled over clips with one object each."""
+    """A network unrolled over clips with one object each.
 
-    def __init__(self, network: GCNetwork) -> None:
+    Args:
+        network: to unroll.
+        learned: how many of the last frames are learned from; 0: all that are predicted. The frames between the
+            annotated one and these are tracked without gradients, at a third of the cost: they are there for what goes
+            wrong in them, which is what the network meets at inference.
+    """
+
+    def __init__(self, network: GCNetwork, learned: int = 0) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.learned = network, learned
 
     def forward(
         self, frames: Tensor, first: Tensor, others: Tensor, decoys: Tensor, before: Tensor
     ) -> Tensor:
-        """Segment frames 2..T from the first frame's mask; the soft masks are fed back (section 3.3).
+        """Segment a clip from its first frame's mask; the soft masks are fed back (section 3.3).
 
         Args:
             frames: RGB in [0, 1], `(B, T, 3, H, W)`.
@@ -35,13 +42,13 @@ class ClipModel(nn.Module):
             before: the object's, the others' and the decoys' masks on the frame before the second, `(B, 3, H, W)`.
 
         Returns:
-            Log-odds at full size, `(B, T - 1, 1, H, W)`, float32.
+            Log-odds of the L frames that are learned from at full size, `(B, L, 1, H, W)`, float32.
         """
         network, (batch, length) = self.network, frames.shape[:2]
-        features = network.encode(frames.flatten(0, 1))
-        per_frame = [
-            Features(*(f.unflatten(0, (batch, length))[:, t] for f in features)) for t in range(length)
-        ]
+        learned = min(self.learned or length, length - 1)
+        lead_in = range(1, length - learned)
+        kept = [0, *range(length - learned, length)]
+        per_frame = dict(zip(kept, self.encode(frames[:, kept]), strict=True))
         around, decoy = (
             F.avg_pool2d(m.flatten(0, 1), MASK_STRIDE).unflatten(0, (batch, length)) for m in (others, decoys)
         )
@@ -50,18 +57,33 @@ class ClipModel(nn.Module):
         )
         fed_back = self.feed_back(*F.avg_pool2d(before, MASK_STRIDE).split(1, dim=1))
         outputs = []
+        if lead_in:
+            with torch.no_grad():
+                per_frame |= zip(lead_in, self.encode(frames[:, lead_in.start : lead_in.stop]), strict=True)
         for t in range(1, length):
-            memories = [annotated, context] if network.config.annotated_apart else [context]
-            logits = network.segment(per_frame[t], memories, fed_back)
-            outputs.append(logits)
-            fed_back = self.feed_back(logits.sigmoid(), around[:, t], decoy[:, t])
-            if t + 1 < length:
-                context = network.memory.update(context, network.context(per_frame[t], fed_back), t + 1)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and t not in lead_in):
+                memories = [annotated, context] if network.config.annotated_apart else [context]
+                logits = network.segment(per_frame[t], memories, fed_back)
+                fed_back = self.feed_back(logits.sigmoid(), around[:, t], decoy[:, t])
+                if t + 1 < length:
+                    context = network.memory.update(context, network.context(per_frame[t], fed_back), t + 1)
+            if t in lead_in:
+                torch.clear_autocast_cache()  # older PyTorch uses weights cast without gradients again
+            else:
+                outputs.append(logits)
         stacked = torch.stack(outputs, dim=1)
         full = F.interpolate(
             stacked.flatten(0, 1), scale_factor=MASK_STRIDE, mode="bilinear", align_corners=False
         )
-        return full.unflatten(0, (batch, length - 1))
+        return full.unflatten(0, (batch, learned))
+
+    def encode(self, frames: Tensor) -> list[Features]:
+        """Every frame's features, of frames `(B, T, 3, H, W)`: T times those of B frames."""
+        features = self.network.encode(frames.flatten(0, 1))
+        return [
+            Features(*(f.unflatten(0, frames.shape[:2])[:, t] for f in features))
+            for t in range(frames.shape[1])
+        ]
 
     def feed_back(self, masks: Tensor, others: Tensor, decoys: Tensor) -> Tensor:
         """The two planes that the next frame gets, `(B, 2, h, w)`: as they are, but damaged in training."""

@@ -14,6 +14,8 @@ from gcvos_model.training.warps import affine, remap
 
 MAX_GAP = 3  # section 3.3: the sampling interval is drawn from [1, 3]
 UNKNOWN = np.array([1, 0, 1], np.uint8)[:, None, None]  # the planes of `Clip.before` without the others
+SPANS = (0.25, 1.5)  # of the window by the object: at inference it may be larger than a whole clip
+ZOOM = 2.5  # the window is at least the frame's short side divided by this
 FAR_SHARE = 0.4  # of clips whose annotated frame may be any of the sequence
 
 
@@ -63,25 +65,31 @@ def crop_clip(
     others: Sequence[Image],
     size: int,
 ) -> Clip:
-    """One random square window (zoom, small turn, flip) for all frames, around where the object is on one of them."""
+    """One square window (random zoom, small turn, flip) for all frames, that follows the object more or less."""
     height, width = masks[0].shape
-    there = [mask for mask in masks if mask.any()]
-    centre, extent = bounds(there[rng.integers(len(there))])
+    there = [t for t, mask in enumerate(masks) if mask.any()]
+    knots = sorted({*there[:2], there[-1], int(rng.choice(there))})
+    boxes = [bounds(masks[t]) for t in knots]
+    centre, extent = boxes[rng.integers(len(boxes))]
     shorter = min(height, width)
-    pixels = np.clip(extent / rng.uniform(0.25, 0.9), shorter / rng.uniform(1.2, 2.0), shorter)
-    centre = centre + rng.uniform(-0.2, 0.2, 2) * pixels
-    half = pixels / 2  # the window stays inside the frame: real video has no reflected borders
-    centre = np.clip(centre, [half, half], [width - half, height - half])
-    matrix = affine(rng.normal(0, 4), pixels / size, 0, (float(centre[0]), float(centre[1])))
+    span = np.exp(rng.uniform(*np.log(SPANS)))
+    pixels = np.clip(extent / span, shorter / ZOOM, shorter)
+    matrix = affine(rng.normal(0, 4), pixels / size, 0, (0.0, 0.0))
     matrix = matrix @ np.diag([rng.choice([-1.0, 1.0]), 1.0, 1.0])
-    axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
-    grid = np.stack([*np.meshgrid(axis, axis)], axis=-1)
-    positions = (grid @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
+    steps = np.arange(size, dtype=np.float32) - (size - 1) / 2
+    window = np.stack([*np.meshgrid(steps, steps)], axis=-1) @ matrix[:2, :2].T
+    path = np.stack(
+        [np.interp(range(len(masks)), knots, [box[0][axis] for box in boxes]) for axis in (0, 1)], axis=1
+    )
+    centres = centre + rng.uniform() * (path - centre) + rng.uniform(-0.2, 0.2, 2) * pixels
+    half = pixels / 2  # the window stays inside the frame: real video has no reflected borders
+    centres = np.clip(centres, [half, half], [width - half, height - half])
+    maps = [(window + xy).astype(np.float32) for xy in centres]
     table = jitter_table(rng, 0.2)
-    around = [remap(mask, positions) for mask in others]
+    around = [remap(mask, m) for mask, m in zip(others, maps, strict=True)]
     return clip_of(
-        frames=np.stack([apply_table(remap(image, positions), table) for image in images]),
-        masks=np.stack([remap(mask, positions) for mask in masks]),
+        frames=np.stack([apply_table(remap(i, m), table) for i, m in zip(images, maps, strict=True)]),
+        masks=np.stack([remap(mask, m) for mask, m in zip(masks, maps, strict=True)]),
         others=np.stack(around),
         decoys=np.stack(around),
     )

@@ -29,6 +29,10 @@ def test_an_unrolled_clip_is_what_the_propagator_does(monkeypatch):
     everywhere = "gcvos_model.propagation.search_region"  # clips are crops: training knows no search region
     monkeypatch.setattr(everywhere, lambda mask: np.ones(mask.shape, bool))
     network = random_model("tiny")
+    with torch.no_grad():
+        network.decoder.predict.bias += (
+            2  # so that it sees something: an object of which no pixel is sure is lost
+        )
     frames = torch.randint(0, 256, (1, 3, 3, 64, 64), dtype=torch.uint8)
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 16:48, 8:40] = 1
@@ -47,10 +51,32 @@ def test_an_unrolled_clip_is_what_the_propagator_does(monkeypatch):
         np.testing.assert_allclose(result.probabilities[0], expected, atol=0.03)
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_lead_in_is_tracked_but_not_learned_from(precision):
+    network = random_model("tiny")
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.rand(1, 5, 3, 64, 64, generator=generator)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:48, 8:40] = 1
+    nothing = torch.zeros(1, 5, 1, 64, 64)
+    clip = frames, mask, nothing, nothing, torch.cat([mask, 0 * mask, 0 * mask], dim=1)
+    fabric = make_fabric(replace(STAGES["video"], precision=precision))
+    model = fabric.setup_module(ClipModel(network, learned=2).requires_grad_().eval())
+    logits = model(*clip)
+    with torch.no_grad(), fabric.autocast():
+        every = ClipModel(network).eval()(*clip)
+    assert every.shape[1] == 4
+    assert logits.shape[1] == 2
+    torch.testing.assert_close(logits.detach(), every[:, 2:], atol=0.05, rtol=0)
+    fabric.backward(logits.square().mean())
+    without = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not without
+
+
 @pytest.mark.parametrize("stage", ["images", "video"])
 def test_both_stages_learn_from_data_of_their_own(training_data, tmp_path, stage):
     config = replace(
-        STAGES[stage], size=48, frames=3, max_steps=120, max_minutes=60, workers=0, precision="32-true", ema=0.9,
+        STAGES[stage], size=48, frames=3, lead_in=2, max_steps=120, max_minutes=60, workers=0, precision="32-true", ema=0.9,
         warm_up_steps=5, learning_rate=1e-3, trunk_factor=1.0,
     )  # fmt: skip
     run = RunFolder(tmp_path / stage)

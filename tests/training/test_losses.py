@@ -11,12 +11,12 @@ from gcvos_model.training.losses import bootstrapped_cross_entropy, clip_loss, s
 def test_cross_entropy_of_the_hardest_by_hand():
     logits = torch.tensor([0.0, 2.0, -3.0, 4.0, 1.0]).view(1, 1, 1, 5)
     masks = torch.tensor([1.0, 1.0, 1.0, 0.0, 1.0]).view(1, 1, 1, 5)
-    losses = [
-        math.log(2),
-        math.log1p(math.exp(-2)),
-        math.log1p(math.exp(3)),
+    losses = [  # those of the object's pixels count twice
+        2 * math.log(2),
+        2 * math.log1p(math.exp(-2)),
+        2 * math.log1p(math.exp(3)),
         math.log1p(math.exp(4)),
-        math.log1p(math.exp(-1)),
+        2 * math.log1p(math.exp(-1)),
     ]
     assert float(bootstrapped_cross_entropy(logits, masks, 0.4)) == pytest.approx(
         (losses[2] + losses[3]) / 2, rel=1e-5
