@@ -32,7 +32,7 @@ class ObjectMemory:
         Tensor | None
     )  # (C_N, C_M) float16, since it hardly ever changes: the mean context of the annotated frames
     annotated_frames: int
-    mask: Tensor  # (120, 120) uint8: the soft mask on the last frame, 255 times its probability
+    mask: Tensor  # (120, 120) uint8: 255 times the soft mask on the last frame; of a lost object the last one, fading
     size: tuple[int, int]  # (H, W) of the last frame
     digest: str  # of the model, 64 hex digits
 

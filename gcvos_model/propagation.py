@@ -33,7 +33,7 @@ from gcvos_model.results import (
     present_ids,
 )
 from gcvos_model.search import search_region
-from gcvos_model.step import LOST_BELOW, NOWHERE, quantize, restore
+from gcvos_model.step import FADING, LOST_BELOW, NOWHERE, quantize, restore
 
 SHORT_SIDE = 480
 TOGETHER = 16  # objects that are computed at once, so that memory does not grow with their number
@@ -160,25 +160,35 @@ class Propagator:
             return self._result(frame, working, {}, np.zeros((0, *coarse_size(working)), np.float32), {})
         features = self.model.encode(frame_pixels(frame, working, self.model))
         given = {i: coarse_mask(mask, working).to(self.model.device) for i, mask in masks.items()}
-        p = self._predict(features, predicted, given)
+        previous = self._previous(predicted, features)
+        p = self._predict(features, predicted, previous, given)
         soft = torch.cat([p, *(mask[None] for mask in given.values())])
         groups = with_others(soft).split(TOGETHER)
         contexts = torch.cat([self.model.context(features, group) for group in groups])
         lost, likeness = self._lost(predicted, p, contexts)
-        soft[: len(predicted)].masked_fill_(lost.view(-1, 1, 1, 1), 0)
-        self._remember(frame.shape[:2], [*predicted, *given], lost.tolist(), soft, contexts)
+        gone, kept = lost.view(-1, 1, 1, 1), soft.clone()
+        kept[: len(predicted)] = torch.where(gone, FADING * previous, p)
+        soft[: len(predicted)].masked_fill_(gone, 0)
+        self._remember(frame.shape[:2], [*predicted, *given], lost.tolist(), kept, contexts)
         coarse = soft[:, 0].float().cpu().numpy()
         likeness_of = dict(zip(predicted, likeness.tolist(), strict=True))
         return self._result(frame, working, masks, coarse, likeness_of)
 
-    def _predict(self, features: Features, ids: Sequence[int], given: Mapping[int, Tensor]) -> Tensor:
-        """Merged soft masks of the objects to predict, `(K, 1, h/4, w/4)`; annotated objects take their pixels first."""
-        height, width = features.skip4.shape[-2:]
+    def _previous(self, ids: Sequence[int], features: Features) -> Tensor:
+        """The objects' soft masks on the frame before, `(K, 1, h/4, w/4)`."""
+        size = features.skip4.shape[-2], features.skip4.shape[-1]
         if not ids:
-            return features.skip4.new_zeros((0, 1, height, width))
-        logits = features.q.new_empty((len(ids), 1, height, width))
-        kept = torch.stack([self.memories[i].mask for i in ids]).to(features.q.device)
-        previous = with_others(restore(kept, (height, width)))
+            return features.q.new_zeros((0, 1, *size))
+        return restore(torch.stack([self.memories[i].mask for i in ids]).to(features.q.device), size)
+
+    def _predict(
+        self, features: Features, ids: Sequence[int], previous: Tensor, given: Mapping[int, Tensor]
+    ) -> Tensor:
+        """Merged soft masks of the objects to predict, `(K, 1, h/4, w/4)`; annotated objects take their pixels first."""
+        if not ids:
+            return previous
+        logits = torch.empty_like(previous)
+        previous = with_others(previous)
         for group in self._alike(ids):
             memories = [self.memories[ids[k]] for k in group]
             reads = [torch.stack([m.context.to(features.q.device) for m in memories])]

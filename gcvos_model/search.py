@@ -3,7 +3,8 @@
 The global context says what the object looks like, not where it is, so things that look like it far away are taken
 for it, and once they are in the last mask they are learnt. From one frame to the next an object moves by little, so
 what lies further from its last mask than `REACH` is not the object. Small parts that lie apart from the rest are most
-often such a mistake and do not widen the region. An object that was lost is looked for everywhere.
+often such a mistake and do not widen the region. An object that is lost is looked for around its last
+mask until that has faded, then everywhere.
 """
 
 import cv2

@@ -19,6 +19,7 @@ EXCLUDED = (
     -1e4
 )  # log-odds of an annotated object in the merge of the predicted ones: there its probability is exactly 0
 LOST_BELOW = 0.5  # an object no pixel of which is more probable than this is lost on that frame
+FADING = 0.8  # of a lost object's last mask on each frame: for three frames it is still looked for there, then everywhere
 
 
 class State(NamedTuple):
@@ -28,12 +29,12 @@ class State(NamedTuple):
     annotated_frames: Tensor  # (K,): how many those are
     context: Tensor  # (K, C_N, C_M): G of equation 2
     frames: Tensor  # (K,): t of equation 2
-    previous: Tensor  # (K, h/4, w/4): the soft mask on the frame before, in [0, 1]
+    previous: Tensor  # (K, h/4, w/4): the soft mask on the frame before, in [0, 1]; of a lost object the last one, fading
 
 
 def advance(
     model: GCNetwork, frame: Tensor, region: Tensor, given: Tensor, by_hand: Tensor, before: State
-) -> tuple[State, Tensor]:
+) -> tuple[State, Tensor, Tensor]:
     """One frame.
 
     Args:
@@ -46,8 +47,9 @@ def advance(
         before: the state.
 
     Returns:
-        The new state; `previous` is the soft masks on this frame as they are, not yet as memories keep them. And how
-        like this frame's contexts are to those of the annotated frames, `(K,)`: see `ObjectResult.confidence`.
+        The new state, its `previous` not yet as memories keep it. The soft masks on this frame, `(K, h/4, w/4)`, empty
+        where an object is lost. And how like this frame's contexts are to those of the annotated frames, `(K,)`: see
+        `ObjectResult.confidence`.
     """
     features = model.encode(frame.permute(2, 0, 1)[None].to(model.mean.dtype) / 255)
     known = before.previous.masked_fill(by_hand, 0)  # of objects annotated here, the last mask tells nothing
@@ -62,21 +64,22 @@ def advance(
     unlike = model.memory.likeness(C, before.context) < model.config.least_likeness
     lost = (unsure | unlike).view(-1, 1, 1) & ~by_hand
     likeness = model.memory.likeness(C, before.annotated)
-    return remember(before, p.masked_fill(lost, 0), C, by_hand, lost), likeness
+    kept = torch.where(lost, FADING * before.previous, p)
+    return remember(before, kept, C, by_hand, lost), p.masked_fill(lost, 0), likeness
 
 
-def remember(before: State, p: Tensor, C: Tensor, by_hand: Tensor, lost: Tensor) -> State:
+def remember(before: State, previous: Tensor, C: Tensor, by_hand: Tensor, lost: Tensor) -> State:
     """Equation 2: an annotated object restarts from its annotated frames, a lost one learns nothing.
 
     Args:
         before: the state.
-        p: soft masks on this frame, `(K, h/4, w/4)`.
+        previous: what is kept of the soft masks on this frame, `(K, h/4, w/4)`.
         C: the contexts of this frame, `(K, C_N, C_M)`.
         by_hand: the objects that are annotated on this frame, `(K, 1, 1)` bool.
         lost: the objects that are lost on it, likewise.
 
     Returns:
-        The new state, p as its `previous`.
+        The new state.
     """
     annotated_frames = before.annotated_frames + by_hand[:, 0, 0].float()
     t = annotated_frames.view(-1, 1, 1)
@@ -90,7 +93,7 @@ def remember(before: State, p: Tensor, C: Tensor, by_hand: Tensor, lost: Tensor)
         annotated_frames=annotated_frames,
         context=torch.where(by_hand, mean, learnt),
         frames=torch.where(by_hand[:, 0, 0], annotated_frames, count),
-        previous=p,
+        previous=previous,
     )
 
 

@@ -1,6 +1,7 @@
 """The Propagator's behaviour with random weights: what does not depend on what was learnt."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from gcvos_model.checkpoints import random_model
 from gcvos_model.errors import InputError, StateError
 from gcvos_model.inputs import working_size
 from gcvos_model.network.config import TINY
+from gcvos_model.search import search_region
 
 SIDE = 64
 
@@ -137,7 +139,27 @@ def test_a_lost_object_is_an_empty_mask_and_teaches_nothing(tiny_model, scene):
     assert not result.objects[1].visible
     assert propagator.memories[1].frames == before.frames
     assert torch.equal(propagator.memories[1].context, before.context)
-    assert not propagator.memories[1].mask.any()
+
+
+def test_a_lost_object_s_last_mask_fades_until_it_is_looked_for_everywhere(scene, monkeypatch):
+    frames, labels = scene
+    model = random_model(TINY)
+    with torch.no_grad():
+        model.decoder.predict.bias.fill_(-50)
+    looked = []
+    monkeypatch.setattr(
+        "gcvos_model.propagation.search_region",
+        lambda mask: looked.append(search_region(mask)) or looked[-1],
+    )
+    propagator = Propagator(model, short_side=SIDE)
+    propagator.annotate(frames[0], masks_of(labels[0], 1))
+    strongest = [propagator.memories[1].mask.max().item()]
+    for frame in [frames[1]] * 6:
+        propagator.step(frame)
+        strongest.append(propagator.memories[1].mask.max().item())
+    assert all(later < earlier for earlier, later in pairwise(strongest))
+    # 0.8, 0.64 and 0.51 of it are seen around its place; 0.41 is no mask any more
+    assert [region.all().item() for region in looked] == [False] * 4 + [True] * 2
 
 
 def test_what_is_unlike_the_object_s_context_is_lost_however_sure(scene):
@@ -158,7 +180,6 @@ def test_what_is_unlike_the_object_s_context_is_lost_however_sure(scene):
     assert not result.objects[1].visible
     assert result.objects[1].confidence == 0
     assert memory.frames == 1
-    assert not memory.mask.any()
 
 
 def test_overlapping_annotations_take_the_later_one(tiny_model, scene):

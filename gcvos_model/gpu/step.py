@@ -42,9 +42,8 @@ def step_on_device(
     filling = ~active.view(-1, 1, 1)  # as if annotated here with an empty mask
     regions = search_regions(previous)
     nothing = torch.zeros_like(previous)
-    after, likeness = advance(model, frame, regions, nothing, filling, before._replace(previous=previous))
-    p = after.previous
-    return label_places(p, size), p, likeness, *after._replace(previous=quantize(p[:, None]))
+    after, p, likeness = advance(model, frame, regions, nothing, filling, before._replace(previous=previous))
+    return label_places(p, size), p, likeness, *after._replace(previous=quantize(after.previous[:, None]))
 
 
 def label_places(p: Tensor, size: tuple[int, int]) -> Tensor:

@@ -57,8 +57,8 @@ class Step(nn.Module):
             The soft masks on this frame, `(K, h/4, w/4)`, and the fields of the new `State`.
         """
         by_hand = is_given.view(-1, 1, 1) > 0.5
-        after, _ = advance(self.model, frame, region > 0.5, given, by_hand, State(*state))
-        return after.previous, *after._replace(previous=self.kept(after.previous))
+        after, p, _ = advance(self.model, frame, region > 0.5, given, by_hand, State(*state))
+        return p, *after._replace(previous=self.kept(after.previous))
 
     def kept(self, p: Tensor) -> Tensor:
         """The masks `(K, h/4, w/4)` after their way through the bytes in which `ObjectMemory` keeps them."""

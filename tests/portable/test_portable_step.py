@@ -15,7 +15,7 @@ from gcvos_model.portable.step import Step, resize_matrix
 from gcvos_model.portable.timing import pytorch_run
 from gcvos_model.portable.tracker import PortableTracker
 from gcvos_model.propagation import Propagator
-from gcvos_model.step import quantize
+from gcvos_model.step import quantize, restore
 
 SIZE = (64, 112)  # see conftest.py
 
@@ -83,7 +83,11 @@ def test_an_object_unlike_its_context_is_lost_as_in_the_propagator(tracker, scen
     got = ours.step(frames[1])
     assert_alike(ours, reference, got, reference.step(frames[1]))
     assert not got.probability.any()
-    assert not ours.state["previous"].any()
+    ours.step(frames[2])
+    reference.step(frames[2])
+    faded = restore(reference.memories[1].mask[None], (SIZE[0] // 4, SIZE[1] // 4))[:, 0]
+    assert 0.6 < faded.max() < 0.65
+    np.testing.assert_allclose(ours.state["previous"], faded, atol=2 / 255)
 
 
 def step_shape_inputs(tracker):
