@@ -36,7 +36,7 @@ class Settings:
         output_dir: the folder of mask files with `disk`; None for one beside FiftyOne's own datasets.
         mask_threshold: a pixel belongs to an object from this probability on, in (0, 1).
         review_confidence: frames with an object below this confidence are to be looked at, in [0, 1]; the default
-            is chosen from the table of `python -m gcvos_model.evaluation.review_threshold`.
+            is chosen from the table of `python -m gcvos_model.evaluation.confidence`.
         overwrite: replace what the target field holds from elsewhere on the frames that are written.
         skip_done: leave the videos alone that this run has finished before.
         order_by: for images that are not grouped: the field that orders them into one clip.

@@ -3,11 +3,10 @@
     python -m gcvos_model.evaluation.confidence DAVIS_ROOT
 
 In DAVIS objects are seldom absent, so the second question is asked with cuts: a sequence is interrupted by frames of
-another one, in which its objects are not, and then goes on.
+another one, in which its objects are not, and then goes on. Between the two answers stands what each threshold of the
+confidence finds of the bad masks (`review_threshold.py`).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,27 +17,12 @@ from rich.console import Console
 from rich.progress import track
 
 from gcvos_model.checkpoints import load_model
+from gcvos_model.evaluation.judgements import BAD, judge, whole
 from gcvos_model.evaluation.layouts import Benchmark, BenchmarkSequence, read_dataset
-from gcvos_model.evaluation.protocol import read_annotation
-from gcvos_model.masks import Mask, object_masks
-from gcvos_model.metrics import region_similarity
-from gcvos_model.network.network import GCNetwork
-from gcvos_model.propagation import Propagator
-from gcvos_model.video import open_source
+from gcvos_model.evaluation.review_threshold import as_table
 
-BAD = 0.5  # J below which a mask is bad
 LEAST = 0.2  # share of the masks, those of the lowest confidence, that is looked at
 BEFORE_CUT, CUT, AFTER_CUT = 20, 10, 10  # frames
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One object on one frame: how sure the model was, and how right."""
-
-    confidence: float
-    visible: bool
-    present: bool
-    j: float
 
 
 def auroc(confidence: NDArray[np.float64], bad: NDArray[np.bool_]) -> float:
@@ -53,35 +37,6 @@ def least_confident(
     """Of the least confident `share`: how many of them are bad, and how many of all bad ones they are, in [0, 1]."""
     chosen = np.argsort(confidence, kind="stable")[: round(share * len(confidence))]
     return float(bad[chosen].mean()), float(bad[chosen].sum() / max(1, bad.sum()))
-
-
-def judge(model: GCNetwork, shots: Sequence[tuple[BenchmarkSequence, range]]) -> Iterator[list[Judged]]:
-    """Track the objects of the first shot's first frame through all shots; yield every later frame's judgements."""
-    propagator, truth = Propagator(model), object_masks(_annotation(*shots[0], 0))
-    for number, (sequence, frames) in enumerate(shots):
-        with open_source(sequence.images[0].parent) as source:
-            for index, frame in source.frames(frames.start, frames.stop):
-                if number == 0 and index == frames.start:
-                    propagator.annotate(frame, truth)
-                    continue
-                result = propagator.step(frame)
-                same = sequence is shots[0][0]
-                there = object_masks(read_annotation(sequence, sequence.frames[index])) if same else {}
-                yield [_judged(result.labels == i, there.get(i), result.objects[i].confidence) for i in truth]
-
-
-def _annotation(sequence: BenchmarkSequence, frames: range, at: int) -> NDArray[np.uint8]:
-    return np.asarray(read_annotation(sequence, sequence.frames[frames[at]]), np.uint8)
-
-
-def _judged(found: Mask, truth: Mask | None, confidence: float) -> Judged:
-    true = np.zeros_like(found) if truth is None else truth
-    return Judged(confidence, bool(found.any()), bool(true.any()), region_similarity(found, true))
-
-
-def whole(sequence: BenchmarkSequence) -> list[tuple[BenchmarkSequence, range]]:
-    """A sequence without a cut."""
-    return [(sequence, range(len(sequence.images)))]
 
 
 def with_cut(sequence: BenchmarkSequence, other: BenchmarkSequence) -> list[tuple[BenchmarkSequence, range]]:
@@ -111,13 +66,14 @@ def main(
     ]
     confidence, bad = np.array([m.confidence for m in masks]), np.array([m.j < BAD for m in masks])
     are_bad, of_all = least_confident(confidence, bad)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=120)
     console.print(f"{len(masks)} masks, {bad.mean():.1%} of them bad (J below {BAD})")
     if 0 < bad.sum() < len(bad):
         console.print(f"AUROC of the confidence against bad masks: {auroc(confidence, bad):.3f}")
         console.print(
             f"of the {LEAST:.0%} least confident {are_bad:.1%} are bad, and they are {of_all:.1%} of all bad ones"
         )
+    console.print(as_table([mask for mask in masks if mask.visible]))
     cuts = [with_cut(a, b) for a, b in zip(sequences, sequences[1:] + sequences[:1], strict=True)]
     frames = [list(judge(network, cut)) for cut in track(cuts, "sequences with a cut")]
     gone = [m for cut in frames for frame in cut for m in frame if not m.present]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gcvos_model.checkpoints import random_model
-from gcvos_model.evaluation.confidence import CUT, auroc, judge, least_confident, whole, with_cut
+from gcvos_model.evaluation.confidence import CUT, auroc, least_confident, with_cut
+from gcvos_model.evaluation.judgements import judge, whole
 from gcvos_model.evaluation.layouts import Benchmark, read_dataset
 
 from .scenes import FRAMES
