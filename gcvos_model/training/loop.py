@@ -153,6 +153,8 @@ def log_loss(training: Training, loss: float) -> None:
     progress.losses.clear()
     if training.log:
         training.log.write(progress.step, progress.minutes, "loss", progress.loss)
+        rate = training.optimizer.param_groups[0]["lr"]
+        training.log.write(progress.step, progress.minutes, "learning_rate", float(rate))
 
 
 def picture(training: Training, batch: Batch) -> None:

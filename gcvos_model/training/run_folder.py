@@ -132,7 +132,7 @@ class RunLog:
 
     def write(self, step: int, minutes: float, what: str, value: float) -> None:
         """Add one value."""
-        self.csv.writerow([step, f"{minutes:.2f}", what, f"{value:.4f}"])
+        self.csv.writerow([step, f"{minutes:.2f}", what, f"{value:.4g}" if value < 0.01 else f"{value:.4f}"])
         self.file.flush()
         self.board.add_scalar(what, value, step)
 

@@ -85,6 +85,8 @@ def test_both_stages_learn_from_data_of_their_own(training_data, tmp_path, stage
     with run.log.open() as file:
         rows = list(csv.reader(file))
     losses = [float(value) for _, _, kind, value in rows if kind == "loss"]
+    rates = [float(value) for _, _, kind, value in rows if kind == "learning_rate"]
+    assert rates[-1] < rates[0] <= config.learning_rate
     assert min(losses[-2:]) < 0.9 * losses[0]
     assert load_model(best, device="cpu").config == TINY
     record = read_checkpoint(best)[2]["record"]
