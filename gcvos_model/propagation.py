@@ -23,6 +23,7 @@ from gcvos_model.inputs import (
 )
 from gcvos_model.memory import ObjectMemory
 from gcvos_model.network.config import STRIDE
+from gcvos_model.network.context import taken_over
 from gcvos_model.network.network import Features, GCNetwork, merge, with_others
 from gcvos_model.results import (
     FrameResult,
@@ -211,7 +212,7 @@ class Propagator:
     def _lost(self, ids: Sequence[int], p: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Which of the predicted objects are lost, `(K,)`: no pixel is sure, or what is found is unlike the memory.
 
-        And how like each is to its annotated self, `(K,)`.
+        Unlike it altogether, or less like it than like another object's. And how like each is to its annotated self, `(K,)`.
         """
         unsure = p.flatten(1).amax(1) <= LOST_BELOW
         if not ids:
@@ -222,7 +223,12 @@ class Propagator:
             like(C, (m.context if m.annotated is None else m.annotated).to(C))
             for C, m in zip(contexts, memories, strict=False)
         ]
-        return unsure | (torch.stack(remembered) < self.model.config.least_likeness), torch.stack(drawn)
+        unlike = torch.stack(remembered) < self.model.config.least_likeness
+        if self.model.config.memory == "context":
+            unlike |= taken_over(
+                contexts[: len(ids)], torch.stack([m.context for m in memories]).to(contexts)
+            )
+        return unsure | unlike, torch.stack(drawn)
 
     def _remember(
         self,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gcvos_model.memory import MASK_SIDE
+from gcvos_model.network.context import taken_over
 from gcvos_model.network.network import GCNetwork, merge, with_others
 
 NOWHERE = -20.0  # log-odds where an object is not looked for
@@ -62,7 +63,9 @@ def advance(
     C = model.context(features, with_others(p[:, None]))
     unsure = p.flatten(1).amax(1) <= LOST_BELOW
     unlike = model.memory.likeness(C, before.context) < model.config.least_likeness
-    lost = (unsure | unlike).view(-1, 1, 1) & ~by_hand
+    memories = before.context.masked_fill(by_hand, 0)  # what is annotated here takes nobody over
+    taken = taken_over(C, memories)
+    lost = (unsure | unlike | taken).view(-1, 1, 1) & ~by_hand
     likeness = model.memory.likeness(C, before.annotated)
     kept = torch.where(lost, FADING * before.previous, p)
     return remember(before, kept, C, by_hand, lost), p.masked_fill(lost, 0), likeness

@@ -85,7 +85,7 @@ LITE = GCConfig(
     compared=True,
     fine=True,
     annotated_apart=True,
-    least_likeness=0.9,
+    least_likeness=0.8,
 )
 
 TINY = GCConfig(

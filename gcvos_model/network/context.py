@@ -15,9 +15,14 @@ is ahead at the size of the training and the default; the bundled weights were t
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gcvos_model.network.config import Normalization
+
+TAKEN_BELOW = (
+    0.9  # objects that look alike have contexts alike: one that is this like its own memory is no other one
+)
 
 
 def normalize_keys(k: Tensor, normalization: Normalization) -> Tensor:
@@ -112,6 +117,25 @@ def likeness(C: Tensor, G: Tensor) -> Tensor:
         `(...)`, in [-1, 1].
     """
     return torch.cosine_similarity(C.flatten(-2), G.flatten(-2), dim=-1)
+
+
+def taken_over(C: Tensor, G: Tensor) -> Tensor:
+    """Which objects' frame contexts are unlike their own memory and more like another object's.
+
+    Not in the paper. Where objects of one kind cross, a mask may go over to the wrong one, and both then follow the same.
+
+    Args:
+        C: contexts of a frame, `(K, C_N, C_M)`.
+        G: contexts remembered of the same objects, same shape.
+
+    Returns:
+        `(K,)` bool.
+    """
+    own = likeness(C, G)
+    C, G = (F.normalize(X.flatten(1), dim=1) for X in (C, G))
+    across = C @ G.T  # with its own on the diagonal, equal to `own` but for rounding
+    others = (across > own[:, None] + 1e-4).any(dim=1)
+    return others & (own < TAKEN_BELOW)
 
 
 class GlobalContext(nn.Module):

@@ -12,6 +12,7 @@ from gcvos_model.network.context import (
     likeness,
     normalize_keys,
     normalize_queries,
+    taken_over,
     update,
 )
 
@@ -118,3 +119,20 @@ def test_likeness_is_the_cosine_of_whole_contexts():
     C[1, 0, 1] = 5
     C[2, 0, 0] = 1
     torch.testing.assert_close(likeness(C, G), torch.tensor([1.0, 0.0, 0.6]))
+
+
+def test_a_mask_that_went_over_to_another_object_is_told_by_its_context():
+    G = torch.eye(3).unsqueeze(1)  # three objects that have nothing in common
+    mostly = torch.tensor([0.1, 0.0, 1.0])  # the first one's mask shows the third
+    alike = torch.tensor([0.0, 1.0, 0.3])  # the second one is itself, with a little of the third
+    assert taken_over(torch.stack([mostly, alike, G[2, 0]]).unsqueeze(1), G).tolist() == [True, False, False]
+    assert not taken_over(G, G).any()
+    assert not taken_over(
+        torch.tensor([[[0.0, -1.0, 0.0]]]), G[:1]
+    ).any()  # alone, there is nobody to go over to
+
+
+def test_twins_are_not_taken_for_each_other():
+    one, other = torch.tensor([1.0, 0.20, 0.0]), torch.tensor([1.0, 0.0, 0.20])
+    G = torch.stack([one, other]).unsqueeze(1)
+    assert not taken_over(G.flip(0), G).any()  # each is more like the other, but like itself as well

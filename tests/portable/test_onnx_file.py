@@ -57,7 +57,9 @@ def test_files_of_something_else_are_refused(extra, tmp_path):
 
 def test_operations_grow_with_size_and_with_objects(tiny_model):
     one, two, three = (multiply_adds(tiny_model, SIZE, objects) for objects in (1, 2, 3))
-    assert three - two == two - one > 0
+    assert two > one
+    # Comparing every context with every memory grows with the square, by next to nothing.
+    assert three - two == pytest.approx(two - one, rel=1e-3)
     assert multiply_adds(tiny_model, (128, 112)) == pytest.approx(2 * one, rel=0.05)
     first = 64 * 3 * 49 * SIZE[0] * SIZE[1] // 4  # the trunk's first convolution
     assert one > first
