@@ -99,6 +99,8 @@ def load_batches(
     for kind, wanted in needed.items():
         if wanted and not getattr(data, kind):
             raise InputError(f"stage '{config.stage}' needs {kind} with masks: there are none in the data")
+    if config.video_share or config.long_every:
+        check_lengths(data, config)
     loader = DataLoader(
         Clips(data, config),
         batch_sampler=StepSampler(config.batch, step, rank, processes),
@@ -108,6 +110,23 @@ def load_batches(
         pin_memory=torch.cuda.is_available(),
     )
     return iter(loader)
+
+
+def check_lengths(data: TrainingData, config: TrainConfig) -> None:
+    """Refuse videos none of which can hold a clip: one would be looked for without end.
+
+    Raises:
+        InputError: there are videos, and all are too short.
+    """
+    wanted = (
+        config.frames + config.lead_in * bool(config.long_every) + 1
+    )  # one more where the annotation is far
+    longest = max((len(video.frames) for video in data.videos), default=wanted)
+    if longest < wanted:
+        raise InputError(
+            f"the longest video has {longest} frames with masks, but a clip wants {wanted} of one video: give longer "
+            "ones, or a smaller --frames"
+        )
 
 
 def _start_worker(workers: int, number: int) -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gcvos_model.errors import InputError
 from gcvos_model.training.appearance import vary_frames
 from gcvos_model.training.batches import load_batches
 from gcvos_model.training.clip import clip_of, with_cut, without_second
@@ -84,6 +85,16 @@ def test_every_second_step_takes_long_tracks(training_data):
     batches = load_batches(training_data, config)
     lengths = [next(batches).frames.shape[1] for _ in range(4)]
     assert lengths == [config.frames + config.lead_in, config.frames] * 2
+
+
+def test_videos_too_short_for_a_clip_are_refused(training_data):
+    config = replace(STAGES["video"], size=48, batch=2, workers=0)
+    wanted = config.frames + config.lead_in + 1
+    short = [
+        replace(v, frames=v.frames[: wanted - 1], masks=v.masks[: wanted - 1]) for v in training_data.videos
+    ]
+    with pytest.raises(InputError, match=f"the longest video has {wanted - 1} frames .* wants {wanted}"):
+        load_batches(replace(training_data, videos=short), config)
 
 
 @pytest.mark.parametrize("make", [image_clip, warped_clip, layered_clip, video_clip])
