@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from gcvos_model.devices import choose_device, choose_dtype, cpu_has_bfloat16
+from gcvos_model.devices import choose_device, choose_dtype, cpu_has_bfloat16, cpu_has_int8
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,16 @@ def _pytorch(kind: str, there: bool, used: bool) -> Backend:
         capability = torch.backends.cpu.get_cpu_capability()
         can = "computes" if cpu_has_bfloat16() else "does not compute"
         why = f"the CPU ({capability}) {can} in bfloat16"
+        if cpu_has_int8():
+            why += " and int8, which trunks take whose checkpoint is made for it (`gcvos quantize`)"
     else:
         why = f"{torch.cuda.get_device_name()}" if kind == "cuda" else "an Apple GPU"
     if not used:
         why += "; a GPU is there"
-    return Backend(name, kind, str(dtype).removeprefix("torch."), there, used, why)
+    precision = str(dtype).removeprefix("torch.")
+    if kind == "cpu" and cpu_has_int8():
+        precision = f"int8 + {precision}"
+    return Backend(name, kind, precision, there, used, why)
 
 
 def _exported(package: str, precision: str) -> Backend:

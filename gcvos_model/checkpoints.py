@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gcvos_model.devices import choose_device, choose_dtype
 from gcvos_model.errors import CheckpointError, InputError
+from gcvos_model.int8 import use_int8
 from gcvos_model.network.config import PRESETS, GCConfig
 from gcvos_model.network.network import GCNetwork
 
@@ -57,7 +58,8 @@ def load_model(
     Args:
         model: a bundled model's name, or the path of a checkpoint.
         device: `auto` (CUDA, else Apple's MPS, else the CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
-        precision: `float32`, `bfloat16`, `float16`, or `auto` (bfloat16 where the device computes in it, else float32).
+        precision: `float32`, `bfloat16`, `float16`, or `auto` (bfloat16 where the device computes in it, else float32;
+            on a CPU that multiplies bytes the trunk is in int8, as with `int8`, if the checkpoint has the ranges for it).
 
     Returns:
         The network in evaluation mode, in channels-last memory, with `digest` set.
@@ -71,6 +73,7 @@ def load_model(
     config, tensors, metadata = read_checkpoint(find_checkpoint(model))
     network = build(config, tensors)
     network.digest = metadata["digest"]
+    use_int8(network, metadata, precision, where, dtype)
     return ready(network, where, dtype)
 
 

@@ -33,12 +33,14 @@ def choose_device(device: str) -> torch.device:
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     """`auto` or a name of `PRECISIONS` as a dtype: bfloat16 where the device has instructions for it, else float32.
 
+    `int8` is that of the trunk alone (`int8.py`); the rest is as with `auto`.
+
     Raises:
         InputError: an unknown name.
     """
-    if precision != "auto":
+    if precision not in ("auto", "int8"):
         if precision not in PRECISIONS:
-            raise InputError(f"unknown precision '{precision}': expected auto, {', '.join(PRECISIONS)}")
+            raise InputError(f"unknown precision '{precision}': expected auto, int8, {', '.join(PRECISIONS)}")
         return PRECISIONS[precision]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -53,3 +55,12 @@ def cpu_has_bfloat16() -> bool:
     return (
         bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) if torch.backends.mkldnn.is_available() else False
     )
+
+
+def cpu_has_int8() -> bool:
+    """Whether the CPU sums products of bytes in one instruction (VNNI on x86; False where PyTorch cannot tell).
+
+    Without it the sums of two products overflow 16 bits, and quantised networks go wrong.
+    """
+    can: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(can.get("avx512_vnni") or can.get("avx_vnni"))

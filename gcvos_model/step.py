@@ -68,13 +68,16 @@ def advance(
     lost = (unsure | unlike | taken).view(-1, 1, 1) & ~by_hand
     likeness = model.memory.likeness(C, before.annotated)
     kept = torch.where(lost, FADING * before.previous, p)
-    return remember(before, kept, C, by_hand, lost), p.masked_fill(lost, 0), likeness
+    return remember(model, before, kept, C, by_hand, lost), p.masked_fill(lost, 0), likeness
 
 
-def remember(before: State, previous: Tensor, C: Tensor, by_hand: Tensor, lost: Tensor) -> State:
+def remember(
+    model: GCNetwork, before: State, previous: Tensor, C: Tensor, by_hand: Tensor, lost: Tensor
+) -> State:
     """Equation 2: an annotated object restarts from its annotated frames, a lost one learns nothing.
 
     Args:
+        model: as in `advance`.
         before: the state.
         previous: what is kept of the soft masks on this frame, `(K, h/4, w/4)`.
         C: the contexts of this frame, `(K, C_N, C_M)`.
@@ -86,10 +89,10 @@ def remember(before: State, previous: Tensor, C: Tensor, by_hand: Tensor, lost: 
     """
     annotated_frames = before.annotated_frames + by_hand[:, 0, 0].float()
     t = annotated_frames.view(-1, 1, 1)
-    mean = (t - 1) / t.clamp(min=1) * before.annotated + C / t.clamp(min=1)
+    mean = model.memory.update(before.annotated, C, t.clamp(min=1))
     annotated = torch.where(by_hand, mean.half().float(), before.annotated)  # kept in half precision
     t = before.frames.view(-1, 1, 1) + 1
-    learnt = torch.where(lost, before.context, (t - 1) / t * before.context + C / t)
+    learnt = torch.where(lost, before.context, model.memory.update(before.context, C, t))
     count = torch.where(lost[:, 0, 0], before.frames, before.frames + 1)
     return State(
         annotated=annotated,

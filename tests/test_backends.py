@@ -4,22 +4,23 @@ import torch
 from gcvos_model import backends as module
 from gcvos_model.backends import backends
 from gcvos_model.checkpoints import random_model
-from gcvos_model.devices import choose_device, choose_dtype
+from gcvos_model.devices import choose_device, choose_dtype, cpu_has_int8
 
 
 def test_what_is_used_is_what_a_model_is_loaded_into():
     (used,) = [row for row in backends() if row.used]
     device = choose_device("auto")
     assert used.device == device.type
-    assert used.precision == str(choose_dtype("auto", device)).removeprefix("torch.")
+    assert used.precision.split()[-1] == str(choose_dtype("auto", device)).removeprefix("torch.")
     if device.type == "cpu":
-        model = random_model("tiny", precision="auto")
-        assert str(next(model.parameters()).dtype).removeprefix("torch.") == used.precision
+        assert random_model("tiny", precision="auto").precision == used.precision.split()[-1]
+        assert used.precision.startswith("int8") == cpu_has_int8()
 
 
 def test_a_cpu_without_bfloat16_and_a_runtime_that_is_not_installed(monkeypatch):
     for name in ("gcvos_model.backends", "gcvos_model.devices"):
         monkeypatch.setattr(f"{name}.cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(module, "cpu_has_int8", lambda: False)
 
     def absent(package):
         raise module.PackageNotFoundError(package)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gcvos_model.demo import CLIP, MASKS
+from gcvos_model.demo.crossing import CROSSING
 from gcvos_model.demo.kinds import FAWN, TIGER, skeleton
 from gcvos_model.demo.make_clip import ACTORS, FPS, FRAMES, SIZE, render
 from gcvos_model.masks import object_ids, read_label_png
@@ -48,3 +49,13 @@ def test_every_bone_has_its_parent_before_it(kind):
         assert bone.parent in known
         assert bone.name not in known
         known.add(bone.name)
+
+
+def test_in_the_clip_of_a_failure_two_of_a_kind_change_places():
+    assert CROSSING[0].kind == CROSSING[1].kind
+    middles = []
+    for index in (0, FRAMES - 1):
+        _, labels = render(index, CROSSING)
+        middles.append([np.nonzero(labels == object_id)[1].mean() for object_id in (1, 2)])
+    assert middles[0][0] < middles[0][1]
+    assert middles[1][0] > middles[1][1]

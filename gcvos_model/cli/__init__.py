@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "Train a network: stage 1 on images, stage 2 on video.",
     "visualize": "Overlays, contact sheets and key maps.",
     "export": "Write one step as ONNX, for other runtimes and languages.",
+    "quantize": "Let a model compute in int8 on CPUs.",
     "models": "List the models that are there.",
     "cvat": "Track shapes of a CVAT task over many frames.",
 }

@@ -47,7 +47,7 @@ def benchmark_propagation(
         list[int] | None, typer.Option(min=0, help="Of PyTorch; 0: its own choice. Repeatable.")
     ] = None,
     precision: Annotated[
-        list[str] | None, typer.Option(help="auto, float32, bfloat16 or float16; repeatable.")
+        list[str] | None, typer.Option(help="auto, int8, float32, bfloat16 or float16; repeatable.")
     ] = None,
     device: Annotated[list[str] | None, typer.Option(help="auto, cpu, cuda or cuda:N; repeatable.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="That are timed; 2000 shows growth.")] = 50,

@@ -39,7 +39,7 @@ def benchmark_serverless(
     url: Annotated[str | None, typer.Option(help="Ask a deployed function instead, over HTTP.")] = None,
     model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, int8, float32, bfloat16 or float16.")] = "auto",
     short_side: Annotated[int, typer.Option(min=16, help="Working resolution, pixels.")] = 480,
     threads: Annotated[int, typer.Option(min=0, help="Of PyTorch and OpenCV; 0: theirs.")] = 0,
     height: Annotated[list[int] | None, typer.Option(help="Of the images, 16:9; default 720, 1080.")] = None,

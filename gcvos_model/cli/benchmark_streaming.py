@@ -18,7 +18,7 @@ def benchmark_streaming(
     short_side: Annotated[int, typer.Option(min=16, help="Working resolution.")] = 480,
     objects: Annotated[list[int] | None, typer.Option(min=1, max=255, help="How many; repeatable.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Of PyTorch; 0: its own choice.")] = 0,
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, int8, float32, bfloat16 or float16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     frames: Annotated[int, typer.Option(min=1, help="Of each turn.")] = 60,
     out: Annotated[Path | None, typer.Option(help="Append one JSON line a row to this file.")] = None,

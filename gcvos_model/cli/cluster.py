@@ -35,7 +35,7 @@ def cluster(
         str, typer.Option(help="A model's name (see `gcvos models`) or a checkpoint.")
     ] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, int8, float32, bfloat16 or float16.")] = "auto",
     short_side: Annotated[
         int, typer.Option(min=16, help="Working resolution: the shorter side, pixels.")
     ] = 480,

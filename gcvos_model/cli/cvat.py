@@ -49,7 +49,7 @@ def track(
     output: Annotated[str, typer.Option("--as", help="same, rectangle, polygon (tracks) or mask.")] = "same",
     model: Annotated[str, typer.Option(help="A model's name or a checkpoint.")] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, int8, float32, bfloat16 or float16.")] = "auto",
     short_side: Annotated[int, typer.Option(min=16, help="Working resolution: the shorter side.")] = 480,
     polygon_vertices: Annotated[int, typer.Option(min=4, help="Most vertices of a polygon.")] = 200,
     polygon_tolerance: Annotated[float, typer.Option(min=0, help="By how many pixels it may be off.")] = 1.0,

@@ -39,7 +39,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Where masks/, report.json and report.csv go.")] = None,
     model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, int8, float32, bfloat16 or float16.")] = "auto",
     short_side: Annotated[int, typer.Option(min=16, help="Of the frames in the network, in pixels.")] = 480,
     results: Annotated[
         Path | None, typer.Option(help="Score the masks SEQUENCE/FRAME.png of this folder; no model runs.")

@@ -32,10 +32,15 @@ def print_models(paths: list[Path]) -> None:
         config, tensors, metadata = read_checkpoint(path)
         count = sum(tensor.numel() for tensor in tensors.values())
         record = json.loads(metadata.get("record", "{}"))
-        lines = "\n".join(f"{key}: {value}" for key, value in record.items())
+        lines = "\n".join(f"{key}: {brief(key, value)}" for key, value in record.items())
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         table.add_row(config.name, f"{count / 1e6:.2f} M", size, metadata["digest"][:12], lines)
     Console().print(table)
+
+
+def brief(key: str, value: object) -> object:
+    """An entry of a record; of the ranges for int8 only how many there are."""
+    return f"of {len(value)} activations" if key == "ranges" and isinstance(value, dict) else value
 
 
 def print_backends() -> None:

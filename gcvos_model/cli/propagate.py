@@ -51,7 +51,7 @@ def propagate(
         str, typer.Option(help="A model's name (see `gcvos models`) or a checkpoint.")
     ] = "gcvos-lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, int8, float32, bfloat16 or float16.")] = "auto",
     direction: Annotated[str, typer.Option(help="forward, backward or both.")] = "forward",
     start: Annotated[int, typer.Option(min=0, help="First frame, from 0.")] = 0,
     stop: Annotated[int | None, typer.Option(help="Frame to end before.")] = None,

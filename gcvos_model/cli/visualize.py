@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from gcvos_model.errors import InputError
+
+T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -82,12 +84,12 @@ def finished_frames(results: Path) -> dict[int, str]:
         raise InputError(f"'{results}' is not a results folder of `gcvos propagate`: {error}") from error
 
 
-def spread(indices: Sequence[int], count: int) -> list[int]:
-    """`count` of the indices, evenly spread from the first to the last."""
-    if count >= len(indices):
-        return list(indices)
-    step = (len(indices) - 1) / max(count - 1, 1)
-    return [indices[round(i * step)] for i in range(count)]
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """`count` of the items, evenly spread from the first to the last."""
+    if count >= len(items):
+        return list(items)
+    step = (len(items) - 1) / max(count - 1, 1)
+    return [items[round(i * step)] for i in range(count)]
 
 
 def parse_channels(text: str, available: int) -> list[int]:

@@ -75,13 +75,18 @@ def camera(moment: float) -> tuple[float, float]:
     return 12 + pan + shake_x, 12 + shake_y
 
 
-def render(index: int) -> tuple[Frame, Labels]:
-    """Draw one frame (H, W, 3) and its labels (H, W): an object where it covers over half of a pixel."""
-    shots = [_shot(index + offset) for offset in SHUTTER]
+def render(index: int, actors: tuple[Actor, ...] = ACTORS) -> tuple[Frame, Labels]:
+    """Draw one frame (H, W, 3) and its labels (H, W): an object where it covers over half of a pixel.
+
+    Args:
+        index: of the frame, below `FRAMES`.
+        actors: from far to near, of which objects 1 and 2 are labelled.
+    """
+    shots = [_shot(index + offset, actors) for offset in SHUTTER]
     image = _shrink(np.mean([image for image, _ in shots], axis=0))
     coverage = _shrink(np.mean([coverage for _, coverage in shots], axis=0))
     labels = np.where(coverage.max(axis=2) > 0.5, coverage.argmax(axis=2) + 1, 0).astype(np.uint8)
-    return _expose(image, index), labels
+    return _expose(image, index, _stage(actors).clouds), labels
 
 
 def write(folder: Path) -> None:
@@ -94,11 +99,12 @@ def write(folder: Path) -> None:
             write_label_png(folder / "masks" / f"{index:05d}.png", labels)
 
 
-def _shot(moment: float) -> tuple[Image, Image]:
+def _shot(moment: float, actors: tuple[Actor, ...]) -> tuple[Image, Image]:
     """Draw one moment at `VIEW`: colours (H, W, 3), and how far objects 1 and 2 cover pixels (H, W, 2)."""
     left, top = camera(moment)
-    picture = _cut(_stage().ground, left, top), np.zeros((*VIEW, 2), np.float32)
-    for actor, edge in zip(ACTORS, _stage().edges, strict=True):
+    stage = _stage(actors)
+    picture = _cut(stage.ground, left, top), np.zeros((*VIEW, 2), np.float32)
+    for actor, edge in zip(actors, stage.edges, strict=True):
         feet = actor.feet - top
         place = actor.x(moment) - left, feet - (0.05 + actor.kind.leg) * actor.unit
         animal = draw(actor.kind, place, actor.unit, actor.angles(moment), actor.facing)
@@ -106,7 +112,7 @@ def _shot(moment: float) -> tuple[Image, Image]:
         _lay_over(*picture, animal, actor.object_id)
         grass = replace(edge, left=-left, top=feet - 0.65 * edge.opacity.shape[0])
         _lay_over(*picture, _in_front_of(grass, animal))
-    for (start, width), trunk in zip(TRUNKS, _stage().trunks, strict=True):
+    for (start, width), trunk in zip(TRUNKS, stage.trunks, strict=True):
         _lay_over(*picture, replace(trunk, left=start - TRUNK_SPEED * left - width / 2, top=-top))
     return picture
 
@@ -121,11 +127,11 @@ class _Stage:
     clouds: Image
 
 
-@lru_cache(maxsize=1)
-def _stage() -> _Stage:
+@lru_cache(maxsize=2)
+def _stage(actors: tuple[Actor, ...]) -> _Stage:
     rng = np.random.default_rng(2019)
     ground = meadow(rng, WORLD, HORIZON)
-    edges = [grass_edge(rng, WORLD[1], 0.11 * actor.unit) for actor in ACTORS]
+    edges = [grass_edge(rng, WORLD[1], 0.11 * actor.unit) for actor in actors]
     trunks = [bark(rng, (WORLD[0], width)) for _, width in TRUNKS]
     clouds = noise(rng, (SIZE[0], SIZE[1] + 400), (150, 220), 3)
     return _Stage(ground, edges, trunks, clouds)
@@ -178,11 +184,11 @@ def _shrink(image: Image) -> Image:
     return cast(Image, cv2.resize(image, SIZE[::-1], interpolation=cv2.INTER_AREA))
 
 
-def _expose(image: Image, index: int) -> Frame:
+def _expose(image: Image, index: int, clouds: Image) -> Frame:
     """Add light and camera: a passing cloud, drift of exposure and colour, vignette, blur and noise."""
     share = index / FRAMES
     drift = round(6 * index)
-    cloud = _stage().clouds[:, 400 - drift : 400 - drift + SIZE[1]]
+    cloud = clouds[:, 400 - drift : 400 - drift + SIZE[1]]
     light = 1.28 - 0.22 * (0.5 + 0.8 * cloud).clip(0, 1) + 0.10 * np.sin(2 * np.pi * share + 0.6)
     y, x = np.mgrid[-1 : 1 : SIZE[0] * 1j, -1 : 1 : SIZE[1] * 1j]
     light = light * (1 - 0.12 * (x**2 + y**2) / 2)

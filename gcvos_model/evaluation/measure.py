@@ -56,7 +56,7 @@ def measure_model(
     run = Run(masks, new_tracker, str(network.device))
     settings = {
         "device": str(network.device),
-        "precision": str(next(network.parameters()).dtype).removeprefix("torch."),
+        "precision": network.precision,
         "short_side": short_side,
         "jobs": jobs,
         "gcvos": __version__,

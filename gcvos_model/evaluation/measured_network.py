@@ -14,6 +14,7 @@ from gcvos_model.checkpoints import (
     ready,
 )
 from gcvos_model.devices import choose_device, choose_dtype
+from gcvos_model.int8 import use_int8
 from gcvos_model.network.config import PRESETS, GCConfig
 from gcvos_model.network.network import GCNetwork
 
@@ -46,7 +47,9 @@ def load_with_spacetime(model: str, device: str = "auto", precision: str = "auto
     config, tensors, metadata = read_checkpoint(find_checkpoint(model))
     network = build(replace(config, memory="spacetime"), tensors)
     network.digest = metadata["digest"]
-    return ready(network, where, choose_dtype(precision, where))
+    dtype = choose_dtype(precision, where)
+    use_int8(network, metadata, precision, where, dtype)
+    return ready(network, where, dtype)
 
 
 def _random(config: GCConfig, device: str, precision: str) -> GCNetwork:

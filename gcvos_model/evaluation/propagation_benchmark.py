@@ -94,7 +94,7 @@ def describe_case(case: Case, network: GCNetwork) -> Row:
         "weights": "trained" if is_trained(case.model) else "random",
         "model": network.config.name,
         "device": network.device.type,
-        "precision": str(next(network.parameters()).dtype).removeprefix("torch."),
+        "precision": network.precision,
         "threads": torch.get_num_threads(),
         "source": list(case.source),
         "working": list(working_size(case.source, case.short_side)),

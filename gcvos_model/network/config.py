@@ -1,6 +1,6 @@
 """The shape of a network, and the named presets."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Normalization = Literal["none", "mean", "softmax"]
@@ -48,6 +48,9 @@ class GCConfig:
     annotated_apart: bool = False  # the context of the annotated frames is read beside the running mean
     memory: Memory = "context"  # "spacetime": STM's, the comparator
     memory_interval: int = 1  # every n-th predicted frame is remembered
+    horizon: int = (
+        0  # t of equation 2 is at most this, so that objects may change their looks at any time; 0: no bound
+    )
     least_likeness: float = (
         -1.0  # an object is lost where its frame's context is less like the remembered one: `context.likeness`
     )
@@ -60,6 +63,10 @@ class GCConfig:
     def reads(self) -> int:
         """How many contexts are read for each object: 1, or 2 with the annotated frames' own."""
         return 2 if self.annotated_apart else 1
+
+    def of_tensors(self) -> "GCConfig":
+        """The same, but for what bears on tracking alone: networks for which this is equal can share their weights."""
+        return replace(self, memory_interval=1, horizon=0, least_likeness=-1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, for the checkpoint's metadata."""
@@ -85,6 +92,7 @@ LITE = GCConfig(
     compared=True,
     fine=True,
     annotated_apart=True,
+    horizon=12,
     least_likeness=0.8,
 )
 

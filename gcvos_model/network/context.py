@@ -148,9 +148,11 @@ class GlobalContext(nn.Module):
         key_channels: int,
         value_channels: int,
         normalization: Normalization,
+        horizon: int = 0,
     ) -> None:
         super().__init__()
         self.normalization = normalization
+        self.horizon = horizon
         self.key = nn.Conv2d(memory_in, key_channels, 3, padding=1)
         self.value = nn.Conv2d(memory_in, value_channels, 3, padding=1)
         self.query = nn.Conv2d(query_in, key_channels, 3, padding=1)
@@ -167,8 +169,11 @@ class GlobalContext(nn.Module):
         return normalize_queries(self.query(x).flatten(2).float(), self.normalization)
 
     def update(self, G: Tensor, C: Tensor, t: int | Tensor) -> Tensor:
-        """See `update`: equation 2."""
-        return update(G, C, t)
+        """See `update`: equation 2, with a t of at most `horizon`: from then on every frame weighs as much as that one.
+
+        As printed, what frame 2,000 shows counts for a two-thousandth, and an object could not change its looks any more.
+        """
+        return update(G, C, torch.as_tensor(t).clamp(max=self.horizon) if self.horizon else t)
 
     def read(self, q: Tensor, G: Tensor) -> Tensor:
         """See `distribute`: equation 3."""

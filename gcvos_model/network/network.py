@@ -19,6 +19,7 @@ from gcvos_model.network.encoders import (
     SharedMemoryEncoder,
     scale_channels,
 )
+from gcvos_model.network.int8_trunk import Int8Trunk
 from gcvos_model.network.spacetime import SpaceTime
 
 
@@ -58,7 +59,9 @@ class GCNetwork(nn.Module):
         )
         sizes = (query_in, self.memory_encoder.out_channels, config.key_channels, config.value_channels)
         self.memory: GlobalContext | SpaceTime = (
-            GlobalContext(*sizes, config.normalization) if config.memory == "context" else SpaceTime(*sizes)
+            GlobalContext(*sizes, config.normalization, config.horizon)
+            if config.memory == "context"
+            else SpaceTime(*sizes)
         )
         self.embedding = nn.Conv2d(query_in, config.value_channels, 1) if config.compared else None
         # Figure 2 joins distributed context and local features, section 3.2 compresses them by a convolution. The
@@ -84,6 +87,12 @@ class GCNetwork(nn.Module):
     def device(self) -> torch.device:
         """Where the parameters are."""
         return next(self.parameters()).device
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: the type of its parameters, and before it `int8` where the trunk has that."""
+        dtype = str(next(self.parameters()).dtype).removeprefix("torch.")
+        return f"int8 + {dtype}" if isinstance(self.trunk, Int8Trunk) else dtype
 
     def encode(self, frames: Tensor) -> Features:
         """Run the query encoder.

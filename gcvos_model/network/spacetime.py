@@ -53,7 +53,7 @@ class SpaceTime(nn.Module):
         """Queries of query features `(B, query_in, h, w)`: `(B, C_N, h*w)`, float32."""
         return self.query(x).flatten(2).float()
 
-    def update(self, memory: Tensor, added: Tensor, t: int) -> Tensor:
+    def update(self, memory: Tensor, added: Tensor, t: int | Tensor) -> Tensor:
         """The memory with one more frame: STM concatenates (t, the number of frames, plays no part)."""
         return torch.cat([memory, added], dim=-2)
 

@@ -52,7 +52,7 @@ def load_initial(network: GCNetwork, path: Path) -> None:
         load_trunk(network, tensors)
         return
     config, tensors, _ = read_checkpoint(path)
-    if config != network.config:
+    if config.of_tensors() != network.config.of_tensors():
         raise InputError(f"'{path}' holds a network of another shape than preset '{network.config.name}'")
     network.load_state_dict(build(config, tensors).state_dict())
 

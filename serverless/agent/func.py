@@ -111,7 +111,7 @@ def create(
     Args:
         model: A model's name, or the path of a .safetensors file.
         device: auto, cpu or cuda.
-        precision: auto, float32, bfloat16 or float16.
+        precision: auto, int8, float32, bfloat16 or float16.
         short_side: Working resolution: the image's short side in pixels.
         threads: Of PyTorch; 0 leaves it to PyTorch.
         polygon_vertices: Most vertices of a returned polygon.

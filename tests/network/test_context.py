@@ -111,6 +111,17 @@ def test_the_module_applies_the_functions_to_its_convolutions():
     torch.testing.assert_close(module.keys(x).flatten(2).sum(2), torch.ones(2, 3))
 
 
+def test_beyond_the_horizon_every_frame_weighs_the_same():
+    printed, bounded = (GlobalContext(4, 6, 3, 5, "softmax", horizon) for horizon in (0, 4))
+    old, new = torch.zeros(3, 5), torch.ones(3, 5)
+    for t in (1, 3, 4):
+        torch.testing.assert_close(bounded.update(old, new, t), printed.update(old, new, t))
+    torch.testing.assert_close(printed.update(old, new, 2000), new / 2000)
+    torch.testing.assert_close(bounded.update(old, new, 2000), new / 4)
+    each = bounded.update(old, new, torch.tensor([2, 2000]).view(2, 1, 1))
+    torch.testing.assert_close(each, torch.stack([new / 2, new / 4]))
+
+
 def test_likeness_is_the_cosine_of_whole_contexts():
     G = torch.zeros(3, 2, 2)
     G[:, 0, 0], G[:, 1, 1] = 3, 4

@@ -42,9 +42,11 @@ def assert_alike(tracker, propagator, got, expected):
         np.testing.assert_allclose(tracker.state["annotated"][k], memory.annotated.float(), atol=1e-3 * scale)
 
 
-def test_as_the_propagator_with_an_object_that_enters_and_one_that_is_corrected(tracker, tiny_model, scene):
+@pytest.mark.parametrize("horizon", [0, 2])
+def test_as_the_propagator_with_an_object_that_enters_and_one_that_is_corrected(tracker, scene, horizon):
     frames, labels = scene
-    ours, reference = tracker(), Propagator(tiny_model, short_side=SIZE[0])
+    model = random_model(replace(TINY, horizon=horizon))
+    ours, reference = tracker(model), Propagator(model, short_side=SIZE[0])
     prompts = {0: {1: labels[0] == 1}, 3: {2: labels[3] == 2}, 6: {1: labels[6] == 1}}
     for index, frame in enumerate(frames):
         masks = prompts.get(index)

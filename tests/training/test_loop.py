@@ -10,12 +10,13 @@ import torch
 
 from gcvos_model import Propagator, load_model
 from gcvos_model.checkpoints import random_model, read_checkpoint, save_checkpoint
+from gcvos_model.errors import InputError
 from gcvos_model.network.config import PAPER, TINY
 from gcvos_model.network.network import GCNetwork
 from gcvos_model.training.batches import Batch, load_batches
 from gcvos_model.training.config import RECIPES, STAGES
 from gcvos_model.training.gradient_checkpointing import large_parts, recompute_parts
-from gcvos_model.training.initial import history
+from gcvos_model.training.initial import history, start_network
 from gcvos_model.training.loop import train_stage
 from gcvos_model.training.losses import clip_loss
 from gcvos_model.training.optimisation import parameter_groups, predict, set_learning_rate
@@ -177,6 +178,15 @@ def test_a_checkpoint_tells_how_it_began(tmp_path):
     assert known["earlier_stages"] == [
         "images: 9 steps of 4 clips, 3 frames of 192 x 192, 1.5 minutes, learning rate 0.0003"
     ]
+
+
+def test_weights_start_a_network_that_differs_in_tracking_alone(tmp_path):
+    path, tensors = tmp_path / "one.safetensors", GCNetwork(TINY).state_dict()
+    save_checkpoint(path, TINY, tensors, {}, torch.float32)
+    started = start_network(replace(TINY, horizon=9, least_likeness=0.5), 0, path)
+    torch.testing.assert_close(started.state_dict(), tensors)
+    with pytest.raises(InputError, match="another shape"):
+        start_network(replace(TINY, key_channels=4), 0, path)
 
 
 def test_pictures_show_truth_and_prediction(training_data):

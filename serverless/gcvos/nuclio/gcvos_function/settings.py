@@ -22,7 +22,7 @@ class Settings:
 
     model: str = _setting("gcvos-lite", "name of a model, or path of a .safetensors file in the container")
     device: str = _setting("auto", "auto, cpu or cuda")
-    precision: str = _setting("auto", "auto, float32, bfloat16 or float16")
+    precision: str = _setting("auto", "auto, int8, float32, bfloat16 or float16")
     short_side: int = _setting(
         480, "working resolution: the image's short side in pixels", least=16, most=4320
     )
