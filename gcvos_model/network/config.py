@@ -92,7 +92,7 @@ LITE = GCConfig(
     compared=True,
     fine=True,
     annotated_apart=True,
-    horizon=12,
+    horizon=64,
     least_likeness=0.8,
 )
 
