@@ -6,8 +6,6 @@ import torch
 
 from gcvos_model import Propagator
 from gcvos_model.checkpoints import save_checkpoint
-from gcvos_model.cli import cvat_target
-from gcvos_model.cli.cvat_shapes import Shape, shape_to_mask
 from gcvos_model.masks import write_label_png
 
 
@@ -45,7 +43,7 @@ def serve(images, monkeypatch, tmp_path):
     monkeypatch.setenv("CVAT_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr(cvat_target, "RETRY_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("gcvos_model.cli.cvat_target.RETRY_DELAYS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)  # the SDK's own
     servers = []
 
@@ -84,6 +82,7 @@ def track(gcvos, checkpoint):
 def expected(images, checkpoint):
     """What the core finds of a shape drawn on frame 4: frame number to mask."""
     from gcvos_model import load_model
+    from gcvos_model.cli.cvat_shapes import Shape, shape_to_mask
 
     network = load_model(checkpoint, device="cpu", precision="float32")
 
