@@ -63,4 +63,4 @@ def cpu_has_int8() -> bool:
     Without it the sums of two products overflow 16 bits, and quantised networks go wrong.
     """
     can: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(can.get("avx512_vnni") or can.get("avx_vnni"))
+    return torch.backends.mkldnn.is_available() and bool(can.get("avx512_vnni") or can.get("avx_vnni"))

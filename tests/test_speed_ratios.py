@@ -4,13 +4,16 @@ import time
 from statistics import median
 
 import pytest
+import torch
 
 from gcvos_model.checkpoints import random_model
+from gcvos_model.devices import cpu_has_int8
 from gcvos_model.evaluation.made_up_clip import made_up_clip
 from gcvos_model.evaluation.measured_network import load_with_spacetime
 from gcvos_model.evaluation.propagation_benchmark import Stepper, annotated
 from gcvos_model.evaluation.timing import time_in_turn
 from gcvos_model.evaluation.versus import step_after
+from gcvos_model.network.int8_trunk import Int8Trunk, measure_ranges
 
 SIDE = 160
 
@@ -37,6 +40,15 @@ def test_lite_takes_a_third_of_the_papers_network_at_most(lite):
 def test_each_further_object_takes_35_percent_of_the_first_at_most(lite):
     took = cpu_seconds({1: steps(lite, 1), 5: steps(lite, 5)})
     assert (took[5] - took[1]) / 4 <= 0.35 * took[1]
+
+
+@pytest.mark.skipif(not cpu_has_int8(), reason="needs a CPU with VNNI")
+def test_the_trunk_in_int8_takes_half_of_the_float32_one_at_most(lite):
+    pixels = torch.rand(1, 3, SIDE, 2 * SIDE).to(memory_format=torch.channels_last)
+    quick = Int8Trunk(lite.trunk, measure_ranges(lite.trunk, [pixels]), torch.bfloat16)
+    with torch.inference_mode():
+        took = cpu_seconds({"float32": lambda: lite.trunk(pixels), "int8": lambda: quick(pixels)})
+    assert took["int8"] < took["float32"] / 2
 
 
 def test_stms_memory_is_slower_after_50_frames_and_grows(tiny_model, checkpoint):
