@@ -12,7 +12,7 @@ def state(count, **fields):
     return blank._replace(**{name: torch.tensor(value) for name, value in fields.items()})
 
 
-def test_entering_corrected_predicted_and_lost_objects():
+def test_entering_corrected_predicted_and_lost_objects(tiny_model):
     before = state(
         4,
         annotated=[[[0.0]], [[6.0]], [[6.0]], [[6.0]]],
@@ -24,7 +24,7 @@ def test_entering_corrected_predicted_and_lost_objects():
     p = torch.stack([seen, seen, seen, unseen])
     lost = torch.tensor([False, False, False, True]).view(-1, 1, 1)
     by_hand = torch.tensor([True, True, False, False]).view(-1, 1, 1)
-    after = remember(before, p, torch.full((4, 1, 1), 1.0), by_hand, lost)
+    after = remember(tiny_model, before, p, torch.full((4, 1, 1), 1.0), by_hand, lost)
     # the frame's own context; the mean of both annotated frames' (6 + 1) / 2; (3 * 9 + 1) / 4; as it was
     assert after.context.flatten().tolist() == [1.0, 3.5, 7.0, 9.0]
     assert after.frames.tolist() == [1, 2, 4, 3]
