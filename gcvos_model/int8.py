@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gcvos_model.devices import cpu_has_int8
-from gcvos_model.errors import InputError
+from gcvos_model.errors import CheckpointError, InputError
 from gcvos_model.inputs import frame_pixels
 from gcvos_model.network.int8_trunk import Int8Trunk, measure_ranges
 from gcvos_model.network.network import GCNetwork, normalize_pixels
@@ -33,6 +33,7 @@ def use_int8(
 
     Raises:
         InputError: with `int8`, what stands against it.
+        CheckpointError: the ranges are not those of the trunk.
     """
     if precision not in ("auto", "int8"):
         return
@@ -45,7 +46,13 @@ def use_int8(
     elif not ranges:
         against = "the checkpoint has no ranges of activations: measure them with `gcvos quantize`"
     if not against:
-        network.trunk = Int8Trunk(network.trunk, ranges, dtype)  # type: ignore[assignment]
+        try:
+            network.trunk = Int8Trunk(network.trunk, ranges, dtype)  # type: ignore[assignment]
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"'{network.config.name}' has ranges of other activations than its trunk's ({error}): measure them anew "
+                "with `gcvos quantize`, or use another precision"
+            ) from error
     elif precision == "int8":
         raise InputError(f"'{network.config.name}' cannot compute in int8: {against}")
 

@@ -12,7 +12,7 @@ from gcvos_model import int8
 from gcvos_model.checkpoints import load_model, random_model, read_checkpoint, save_checkpoint
 from gcvos_model.cli import main
 from gcvos_model.devices import cpu_has_int8
-from gcvos_model.errors import InputError
+from gcvos_model.errors import CheckpointError, InputError
 from gcvos_model.network.config import PAPER, TINY
 from gcvos_model.propagation import Propagator
 
@@ -87,6 +87,15 @@ def test_what_stands_against_int8_is_said(quantized, plain, monkeypatch):
     monkeypatch.setattr(int8, "cpu_has_int8", lambda: False)
     with pytest.raises(InputError, match="VNNI"):
         load_model(quantized, device="cpu", precision="int8")
+
+
+@vnni
+def test_ranges_of_another_trunk_are_refused(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    record = {"ranges": {"conv1": [0.0, 1.0]}}
+    save_checkpoint(path, TINY, random_model(TINY).state_dict(), record, torch.float16)
+    with pytest.raises(CheckpointError, match="measure them anew"):
+        load_model(path, device="cpu")
 
 
 def test_quantising_says_what_is_wrong(plain, images, tmp_path, capsys):

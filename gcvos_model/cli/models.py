@@ -40,7 +40,9 @@ def print_models(paths: list[Path]) -> None:
 
 def brief(key: str, value: object) -> object:
     """An entry of a record; of the ranges for int8 only how many there are."""
-    return f"of {len(value)} activations" if key == "ranges" and isinstance(value, dict) else value
+    from gcvos_model.int8 import RANGES
+
+    return f"of {len(value)} activations" if key == RANGES and isinstance(value, dict) else value
 
 
 def print_backends() -> None:

@@ -60,7 +60,7 @@ class Int8Conv:
         self.before = before
 
     def __call__(self, x: Tensor, after: str = "relu") -> Tensor:
-        """Bytes to bytes; `after` it a `relu` or `none`."""
+        """Bytes to bytes; what comes after the convolution is `relu` or `none`."""
         return torch.ops.onednn.qconv2d_pointwise(x, *self.before, *self.weights, *self.rest, after, [], "")
 
     def onto(self, x: Tensor, shortcut: Tensor, code: Coding) -> Tensor:
