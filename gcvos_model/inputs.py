@@ -32,11 +32,9 @@ def resized(frame: Frame, working: tuple[int, int]) -> Frame:
 
 
 def frame_pixels(frame: Frame, working: tuple[int, int], model: GCNetwork) -> Tensor:
-    """A frame `(H, W, 3)` at working size as the network takes it: `(1, 3, h, w)` in [0, 1], on its device."""
-    parameter = next(model.parameters())
+    """A frame `(H, W, 3)` at working size as the network takes it: bytes, `(1, 3, h, w)`, on its device."""
     small = np.ascontiguousarray(resized(frame, working))
-    pixels = torch.from_numpy(small).to(parameter.device).permute(2, 0, 1)[None]
-    return pixels.to(parameter.dtype) / 255  # channels-last as it comes
+    return torch.from_numpy(small).to(model.device).permute(2, 0, 1)[None]  # channels-last as it comes
 
 
 def coarse_mask(mask: Mask, working: tuple[int, int]) -> Tensor:

@@ -1,28 +1,25 @@
-"""When a trunk computes in int8, and the ranges that this needs: measured once, kept in the checkpoint's record."""
+"""When a network computes in int8, and the ranges that this needs: measured once, kept in the checkpoint's record."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from gcvos_model.devices import cpu_has_int8
 from gcvos_model.errors import CheckpointError, InputError
-from gcvos_model.inputs import frame_pixels
-from gcvos_model.network.int8_trunk import Int8Trunk, measure_ranges
-from gcvos_model.network.network import GCNetwork, normalize_pixels
+from gcvos_model.inputs import Frame
+from gcvos_model.network.int8_network import measured_ranges, put_in_int8
+from gcvos_model.network.network import GCNetwork
 
 RANGES = "ranges"  # in the record
-SIDE = 480  # of the images on which ranges are measured: the default working resolution
 
 
 def use_int8(
     network: GCNetwork, metadata: Mapping[str, str], precision: str, device: torch.device, dtype: torch.dtype
 ) -> None:
-    """Put a float32 network's trunk into int8: with `int8`, and with `auto` where it can be.
+    """Put a float32 network into int8: with `int8`, and with `auto` where it can be.
 
     Args:
         network: from a checkpoint.
@@ -33,7 +30,7 @@ def use_int8(
 
     Raises:
         InputError: with `int8`, what stands against it.
-        CheckpointError: the ranges are not those of the trunk.
+        CheckpointError: the ranges are not those of the network.
     """
     if precision not in ("auto", "int8"):
         return
@@ -47,45 +44,43 @@ def use_int8(
         against = "the checkpoint has no ranges of activations: measure them with `gcvos quantize`"
     if not against:
         try:
-            network.trunk = Int8Trunk(network.trunk, ranges, dtype)  # type: ignore[assignment]
+            put_in_int8(network, ranges, dtype)
         except (KeyError, TypeError) as error:
             raise CheckpointError(
-                f"'{network.config.name}' has ranges of other activations than its trunk's ({error}): measure them anew "
+                f"'{network.config.name}' has ranges of other activations than its own ({error}): measure them anew "
                 "with `gcvos quantize`, or use another precision"
             ) from error
     elif precision == "int8":
         raise InputError(f"'{network.config.name}' cannot compute in int8: {against}")
 
 
-def ranges_on(network: GCNetwork, images: Sequence[Path]) -> dict[str, tuple[float, float]]:
-    """The ranges of the trunk's activations on images.
+def ranges_on(
+    network: GCNetwork, images: Sequence[tuple[Frame, NDArray[np.bool_]]]
+) -> dict[str, tuple[float, float]]:
+    """The ranges of a network's activations while it tracks.
+
+    Each object is annotated on its image, then looked for there once more, and on the image mirrored: so once where it
+    was before, once where something else was.
 
     Args:
         network: in float32 on the CPU.
-        images: files; a few dozen do.
+        images: each with the mask of an object in it, `(H, W, 3)` and `(H, W)`; a few dozen do.
 
     Raises:
-        InputError: there are no images, one cannot be read, or the trunk is not of basic blocks.
+        InputError: there are no images, a mask is empty, or the network is of another kind.
     """
-    if network.config.trunk == "resnet50":
-        raise InputError(f"'{network.config.name}' cannot compute in int8: its trunk is not of basic blocks")
+    from gcvos_model.propagation import Propagator
+
+    if network.config.trunk == "resnet50" or not network.config.shared_trunk:
+        raise InputError(
+            f"'{network.config.name}' cannot compute in int8: that is for one trunk of basic blocks, as gcvos-lite has"
+        )
     if not images:
-        raise InputError("measuring ranges needs images: there are none")
-    return measure_ranges(network.trunk, squares(network, images))
-
-
-def squares(network: GCNetwork, images: Sequence[Path]) -> Iterator[Tensor]:
-    """The middle of each image as the trunk takes it, `(1, 3, 480, 480)`.
-
-    Raises:
-        InputError: a file that is no image.
-    """
-    for path in images:
-        image = cv2.imread(str(path))
-        if image is None:
-            raise InputError(f"'{path}' is not an image that can be read")
-        side = min(image.shape[:2])
-        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-        square = cv2.cvtColor(image[top : top + side, left : left + side], cv2.COLOR_BGR2RGB)
-        pixels = frame_pixels(np.asarray(square, np.uint8), (SIDE, SIDE), network)
-        yield normalize_pixels(pixels, network.mean, network.std)
+        raise InputError("measuring ranges needs images with masks: there are none")
+    with measured_ranges(network) as ranges:
+        for image, mask in images:
+            propagator = Propagator(network)
+            propagator.annotate(image, {1: mask})
+            propagator.step(image)
+            propagator.step(np.ascontiguousarray(image[:, ::-1]))
+    return ranges

@@ -52,7 +52,7 @@ def advance(
         where an object is lost. And how like this frame's contexts are to those of the annotated frames, `(K,)`: see
         `ObjectResult.confidence`.
     """
-    features = model.encode(frame.permute(2, 0, 1)[None].to(model.mean.dtype) / 255)
+    features = model.encode(frame.permute(2, 0, 1)[None])
     known = before.previous.masked_fill(by_hand, 0)  # of objects annotated here, the last mask tells nothing
     read = [before.annotated, before.context][-model.config.reads :]
     logits = model.segment(features, read, with_others(known[:, None]))[:, 0]

@@ -28,10 +28,17 @@ def plain(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
+    """Three images with masks, the last of them empty."""
     folder = tmp_path_factory.mktemp("images")
+    (folder / "images").mkdir()
+    (folder / "masks").mkdir()
     for seed in range(3):
         noise = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
-        cv2.imwrite(str(folder / f"{seed}.png"), cv2.resize(noise, (128, 96), interpolation=cv2.INTER_CUBIC))
+        image = cv2.resize(noise, (128, 96), interpolation=cv2.INTER_CUBIC)
+        mask = np.zeros((96, 128), np.uint8)
+        mask[20:60, 30:90] = seed < 2
+        cv2.imwrite(str(folder / "images" / f"{seed}.png"), image)
+        cv2.imwrite(str(folder / "masks" / f"{seed}.png"), mask)
     return folder
 
 
@@ -56,7 +63,9 @@ def test_quantising_changes_neither_weights_nor_digest(plain, quantized):
     torch.testing.assert_close(after[1], before[1], rtol=0, atol=0)
     record = json.loads(after[2]["record"])
     assert record["steps"] == 3
-    assert len(record["ranges"]) == 9  # conv1; three blocks' sums and first convolutions; two shortcuts
+    # the trunk's conv1, three blocks' sums and first convolutions, two shortcuts; two for each of five residual blocks;
+    # keys, values and queries
+    assert len(record["ranges"]) == 9 + 10 + 3
 
 
 @vnni
@@ -90,9 +99,9 @@ def test_what_stands_against_int8_is_said(quantized, plain, monkeypatch):
 
 
 @vnni
-def test_ranges_of_another_trunk_are_refused(tmp_path):
+def test_ranges_of_another_network_are_refused(tmp_path):
     path = tmp_path / "tiny.safetensors"
-    record = {"ranges": {"conv1": [0.0, 1.0]}}
+    record = {"ranges": {"trunk.conv1": [0.0, 1.0]}}
     save_checkpoint(path, TINY, random_model(TINY).state_dict(), record, torch.float16)
     with pytest.raises(CheckpointError, match="measure them anew"):
         load_model(path, device="cpu")
@@ -100,10 +109,16 @@ def test_ranges_of_another_trunk_are_refused(tmp_path):
 
 def test_quantising_says_what_is_wrong(plain, images, tmp_path, capsys):
     assert main_without_exit("quantize", plain, tmp_path) == 2
-    assert "needs images" in capsys.readouterr().err
-    (tmp_path / "notes.png").write_text("no image")
+    assert "no training data" in capsys.readouterr().err
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "2.png").write_bytes((images / kind / "2.png").read_bytes())
     assert main_without_exit("quantize", plain, tmp_path) == 2
-    assert "not an image" in capsys.readouterr().err
+    assert "needs images with masks" in capsys.readouterr().err
+    (tmp_path / "images" / "3.png").write_bytes((images / "images" / "1.png").read_bytes())
+    (tmp_path / "masks" / "3.png").write_text("no image")
+    assert main_without_exit("quantize", plain, tmp_path) == 2
+    assert "cannot decode the mask" in capsys.readouterr().err
     paper = random_model(replace(TINY, trunk="resnet50", name=PAPER.name))
     with pytest.raises(InputError, match="basic blocks"):
-        int8.ranges_on(paper, sorted(images.iterdir()))
+        int8.ranges_on(paper, [])

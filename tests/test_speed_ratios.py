@@ -13,7 +13,8 @@ from gcvos_model.evaluation.measured_network import load_with_spacetime
 from gcvos_model.evaluation.propagation_benchmark import Stepper, annotated
 from gcvos_model.evaluation.timing import time_in_turn
 from gcvos_model.evaluation.versus import step_after
-from gcvos_model.network.int8_trunk import Int8Trunk, measure_ranges
+from gcvos_model.int8 import ranges_on
+from gcvos_model.network.int8_network import put_in_int8
 
 SIDE = 160
 
@@ -43,12 +44,17 @@ def test_each_further_object_takes_35_percent_of_the_first_at_most(lite):
 
 
 @pytest.mark.skipif(not cpu_has_int8(), reason="needs a CPU with VNNI")
-def test_the_trunk_in_int8_takes_half_of_the_float32_one_at_most(lite):
-    pixels = torch.rand(1, 3, SIDE, 2 * SIDE).to(memory_format=torch.channels_last)
-    quick = Int8Trunk(lite.trunk, measure_ranges(lite.trunk, [pixels]), torch.bfloat16)
-    with torch.inference_mode():
-        took = cpu_seconds({"float32": lambda: lite.trunk(pixels), "int8": lambda: quick(pixels)})
-    assert took["int8"] < took["float32"] / 2
+def test_int8_takes_two_thirds_of_float32_at_most_also_for_further_objects(lite):
+    clip, labels = made_up_clip(1, (SIDE, 2 * SIDE), 1)
+    quick = random_model("gcvos-lite")
+    put_in_int8(quick, ranges_on(lite, [(clip[0], labels == 1)]), torch.float32)
+    calls = {
+        (name, k): steps(network, k) for name, network in (("float32", lite), ("int8", quick)) for k in (1, 5)
+    }
+    took = cpu_seconds(calls)
+    assert took["int8", 1] < 2 / 3 * took["float32", 1]
+    assert took["int8", 5] < 2 / 3 * took["float32", 5]
+    assert (took["int8", 5] - took["int8", 1]) / 4 <= 0.35 * took["int8", 1]
 
 
 def test_stms_memory_is_slower_after_50_frames_and_grows(tiny_model, checkpoint):

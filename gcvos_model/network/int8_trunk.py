@@ -1,73 +1,23 @@
-"""A ResNet trunk in eight-bit integers: half the time on CPUs that multiply bytes, by oneDNN, which PyTorch carries.
+"""A ResNet trunk in eight-bit integers.
 
-Post-training quantisation: weights are symmetric for each output channel, activations take the range that they have on
-photographs (`measure_ranges`). ReLUs and sums are part of the convolutions, so all that lies between two of them is bytes.
-What comes out is in the precision of the rest of the network.
+ReLUs and sums are part of the convolutions, so all that lies between two of them is bytes. What comes out is in the
+precision of the rest of the network.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gcvos_model.network.encoders import IMAGENET_MEAN, IMAGENET_STD, ResNetTrunk, Scales
+from gcvos_model.network.int8_layers import Coding, Int8Conv, Ranges, coding
 
-Ranges = Mapping[
-    str, tuple[float, float]
-]  # least and largest value of each map, by the layer that it comes from
 LAYERS = ("layer1", "layer2", "layer3")
 
-
-class Coding(NamedTuple):
-    """How the numbers of a map are bytes: byte b stands for `scale * (b - zero)`."""
-
-    scale: float
-    zero: int
-
-
-def coding(low: float, high: float) -> Coding:
-    """Of numbers from `low`, at most 0, to `high`, above 0."""
-    scale = (high - low) / 255
-    return Coding(scale, round(-low / scale))
-
-
-# of normalised pixels: black and white in the channels where they lie furthest out
-PIXELS = coding(
-    min(-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)),
-    max((1 - mean) / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)),
-)
-
-
-class Int8Conv:
-    """A convolution of bytes.
-
-    Args:
-        conv: the float32 convolution.
-        before: coding of what goes in.
-        after: of what comes out.
-    """
-
-    def __init__(self, conv: nn.Conv2d, before: Coding, after: Coding) -> None:
-        weight = conv.weight.detach().float()
-        scales = weight.abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
-        rounded = (weight / scales.view(-1, 1, 1, 1)).round().to(torch.int8)
-        geometry = (list(conv.stride), list(conv.padding), list(conv.dilation), conv.groups)
-        packed = torch.ops.onednn.qconv_prepack(rounded, scales, *before, *geometry)
-        bias = None if conv.bias is None else conv.bias.detach().float()
-        self.weights = (packed, scales, torch.zeros(len(scales), dtype=torch.int8))
-        self.rest = (bias, *geometry, *after, torch.uint8)
-        self.before = before
-
-    def __call__(self, x: Tensor, after: str = "relu") -> Tensor:
-        """Bytes to bytes; what comes after the convolution is `relu` or `none`."""
-        return torch.ops.onednn.qconv2d_pointwise(x, *self.before, *self.weights, *self.rest, after, [], "")
-
-    def onto(self, x: Tensor, shortcut: Tensor, code: Coding) -> Tensor:
-        """ReLU of the convolution of `x` plus the shortcut in its coding; the shortcut is overwritten."""
-        return torch.ops.onednn.qconv2d_pointwise.binary(
-            x, *self.before, *self.weights, shortcut, *self.rest, *code, "sum", 1.0, "relu", [], ""
-        )
+# Bytes of pixels go in as they are. 114 is about the mean of a photograph's channels, where normalised pixels are 0: what
+# lies beyond the border counts as that (in float32 as each channel's own mean, which is within ten of it).
+PIXELS = Coding(1.0, 114)
 
 
 class Int8Block:
@@ -101,26 +51,26 @@ class Int8Trunk(nn.Module):
 
     Args:
         trunk: the float32 one, of basic blocks.
-        ranges: from `measure_ranges`.
+        ranges: of the network's maps.
         dtype: of the features.
     """
 
     def __init__(self, trunk: ResNetTrunk, ranges: Ranges, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        code = coding(*ranges["conv1"])
-        self.conv1 = Int8Conv(trunk.conv1, PIXELS, code)
+        code = coding(*ranges["trunk.conv1"])
+        self.conv1 = Int8Conv(of_bytes(trunk.conv1), PIXELS, code)
         self.layers: list[list[Int8Block]] = []
         for layer in LAYERS:
             blocks: list[Int8Block] = []
             for i, block in enumerate(trunk.get_submodule(layer).children()):
-                blocks.append(Int8Block(block, code, ranges, f"{layer}.{i}"))
+                blocks.append(Int8Block(block, code, ranges, f"trunk.{layer}.{i}"))
                 code = blocks[-1].after
             self.layers.append(blocks)
 
     def forward(self, pixels: Tensor) -> Scales:
-        """As `ResNetTrunk.forward`; no gradients."""
-        x = (pixels.float() / PIXELS.scale + PIXELS.zero).round_().clamp_(0, 255).to(torch.uint8)
+        """As `ResNetTrunk.forward`, of pixels that are bytes, or in [0, 1]; not normalised, and no gradients."""
+        x = pixels if pixels.dtype == torch.uint8 else (255 * pixels.float()).round().to(torch.uint8)
         x = self.conv1(x.contiguous(memory_format=torch.channels_last))
         x = torch.ops.quantized.max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], False)
         features = []
@@ -131,32 +81,11 @@ class Int8Trunk(nn.Module):
         return Scales(*features)
 
 
-def measure_ranges(trunk: ResNetTrunk, images: Iterable[Tensor]) -> dict[str, tuple[float, float]]:
-    """The range that each map between two convolutions has.
-
-    Args:
-        trunk: the float32 one, of basic blocks.
-        images: normalised pixels, `(B, 3, H, W)` each.
-    """
-    ranges: dict[str, tuple[float, float]] = {}
-
-    def widen(name: str, output: Tensor) -> None:
-        low, high = ranges.get(name, (0.0, 0.0))
-        least = 0.0 if "downsample" not in name else float(output.min())  # all others pass a ReLU
-        ranges[name] = min(low, least), max(high, float(output.max()))
-
-    names = ["conv1"]
-    for layer in LAYERS:
-        for i, block in enumerate(trunk.get_submodule(layer).children()):
-            names += [f"{layer}.{i}", f"{layer}.{i}.conv1"]
-            names += [f"{layer}.{i}.downsample.0"] * (block.downsample is not None)
-    hooks = [
-        trunk.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: widen(name, output))
-        for name in names
-    ]
-    with torch.inference_mode():
-        for pixels in images:
-            trunk(pixels)
-    for hook in hooks:
-        hook.remove()
-    return ranges
+def of_bytes(conv: nn.Conv2d) -> nn.Conv2d:
+    """A convolution of normalised pixels as one of pixels from 0 to 255, each less `PIXELS.zero`."""
+    mean, std = (255 * torch.tensor(values) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    same = copy.deepcopy(conv).requires_grad_(False)
+    same.weight /= std.view(1, 3, 1, 1)
+    assert same.bias is not None
+    same.bias += (same.weight.sum((2, 3)) * (PIXELS.zero - mean)).sum(1)
+    return same

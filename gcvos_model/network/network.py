@@ -26,7 +26,7 @@ from gcvos_model.network.spacetime import SpaceTime
 class Features(NamedTuple):
     """All that is computed of a frame once, whatever the number of objects."""
 
-    pixels: Tensor  # (B, 3, H, W), normalised
+    pixels: Tensor  # (B, 3, H, W), normalised; as they came where the trunk is in int8
     f16: Tensor  # (B, C16 or C16 + C8, H/16, W/16): res4, with `config.fine` joined by res3
     q: Tensor  # (B, C_N, H*W/256)
     e: Tensor  # (B, C_M, H*W/256) what contexts are compared with, or (B, 0, H*W/256)
@@ -98,12 +98,14 @@ class GCNetwork(nn.Module):
         """Run the query encoder.
 
         Args:
-            frames: RGB in [0, 1], `(B, 3, H, W)`, H and W multiples of 16.
+            frames: RGB, bytes or in [0, 1], `(B, 3, H, W)`, H and W multiples of 16.
 
         Returns:
             What every object's segmentation and memory share.
         """
-        pixels = normalize_pixels(frames, self.mean, self.std)
+        pixels = frames
+        if not isinstance(self.trunk, Int8Trunk):
+            pixels = normalize_pixels(as_fractions(frames, self.mean.dtype), self.mean, self.std)
         f4, f8, f16 = self.trunk(pixels)
         rich = torch.cat([f16, F.avg_pool2d(f8, 2)], dim=1) if self.config.fine else f16
         return Features(
@@ -159,6 +161,11 @@ def with_others(masks: Tensor) -> Tensor:
     """Join each object's mask with the other objects': soft masks of one frame `(K, 1, h, w)` to `(K, 2, h, w)`."""
     others = (masks.sum(dim=0, keepdim=True) - masks).clamp(0, 1)
     return torch.cat([masks, others], dim=1)
+
+
+def as_fractions(frames: Tensor, dtype: torch.dtype) -> Tensor:
+    """Frames as bytes, to [0, 1] in a floating-point type; frames that are in that already stay as they are."""
+    return frames.to(dtype) / 255 if frames.dtype == torch.uint8 else frames
 
 
 def normalize_pixels(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ PACE = (0.25, 1.25)  # of an object's motion: it is slow in some clips and fast 
 WARPED_SHARE = 0.4  # of clips; the others are layered
 GAP_SHARE = 0.35  # of clips whose second frame is left out
 KNOWN_SHARE = 0.6  # of other objects that are tracked too
+OCCLUDED_SHARE = 0.35  # of layered clips: something passes in front of everything
 DISTRACTORS = (0.3, 0.3, 0.25, 0.15)  # chances of none, one, two and three of them in a layered clip
 
 
@@ -117,7 +118,7 @@ def layered_clip(rng: np.random.Generator, data: TrainingData, size: int, frames
         distractor = object_layer(rng, *source, size, frames, motion, spread=0.45)
         distractor = replace(distractor, known=rng.random() < KNOWN_SHARE, decoy=True)
         layers.insert(0 if rng.random() < 0.6 else len(layers), distractor)
-    if data.silhouettes and data.textures and rng.random() < 0.35:
+    if data.silhouettes and data.textures and rng.random() < OCCLUDED_SHARE:
         layers.append(occluder_layer(rng, data, size, frames))
     scene = scene_frames(rng, data, size, frames)
     composed, *planes = zip(*(compose(scene[t], layers, target, t) for t in range(frames)), strict=True)
