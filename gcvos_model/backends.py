@@ -40,7 +40,7 @@ def _pytorch(kind: str, there: bool, used: bool) -> Backend:
         can = "computes" if cpu_has_bfloat16() else "does not compute"
         why = f"the CPU ({capability}) {can} in bfloat16"
         if cpu_has_int8():
-            why += " and int8, which trunks take whose checkpoint is made for it (`gcvos quantize`)"
+            why += " and int8, which networks take whose checkpoint is made for it (`gcvos quantize`)"
     else:
         why = f"{torch.cuda.get_device_name()}" if kind == "cuda" else "an Apple GPU"
     if not used:

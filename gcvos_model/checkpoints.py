@@ -59,7 +59,7 @@ def load_model(
         model: a bundled model's name, or the path of a checkpoint.
         device: `auto` (CUDA, else Apple's MPS, else the CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
         precision: `float32`, `bfloat16`, `float16`, or `auto` (bfloat16 where the device computes in it, else float32;
-            on a CPU that multiplies bytes the trunk is in int8, as with `int8`, if the checkpoint has the ranges for it).
+            on a CPU that multiplies bytes convolutions are in int8, as with `int8`, if the checkpoint has ranges for it).
 
     Returns:
         The network in evaluation mode, in channels-last memory, with `digest` set.

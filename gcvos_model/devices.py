@@ -33,7 +33,7 @@ def choose_device(device: str) -> torch.device:
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     """`auto` or a name of `PRECISIONS` as a dtype: bfloat16 where the device has instructions for it, else float32.
 
-    `int8` is that of the trunk alone (`int8.py`); the rest is as with `auto`.
+    `int8` is that of most convolutions (`int8.py`); the rest is as with `auto`.
 
     Raises:
         InputError: an unknown name.

@@ -90,7 +90,7 @@ class GCNetwork(nn.Module):
 
     @property
     def precision(self) -> str:
-        """What it computes in: the type of its parameters, and before it `int8` where the trunk has that."""
+        """What it computes in: the type of its parameters, and before it `int8` where most convolutions do."""
         dtype = str(next(self.parameters()).dtype).removeprefix("torch.")
         return f"int8 + {dtype}" if isinstance(self.trunk, Int8Trunk) else dtype
 
