@@ -3,6 +3,7 @@
 import torch
 
 from gcvos_model.errors import InputError
+from gcvos_model.network.int8_layers import operators_work
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -60,7 +61,9 @@ def cpu_has_bfloat16() -> bool:
 def cpu_has_int8() -> bool:
     """Whether the CPU sums products of bytes in one instruction (VNNI on x86; False where PyTorch cannot tell).
 
-    Without it the sums of two products overflow 16 bits, and quantised networks go wrong.
+    Without it the sums of two products overflow 16 bits, and quantised networks go wrong. PyTorch's operators have changed
+    from one version to another, so they must do here what is asked of them, too.
     """
     can: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.backends.mkldnn.is_available() and bool(can.get("avx512_vnni") or can.get("avx_vnni"))
+    able = torch.backends.mkldnn.is_available() and bool(can.get("avx512_vnni") or can.get("avx_vnni"))
+    return able and operators_work()

@@ -5,6 +5,7 @@ photographs (`int8_ranges.py`).
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -71,6 +72,19 @@ class Int8Conv:
         return torch.ops.onednn.qconv2d_pointwise.binary(
             x, *self.before, *self.weights, other, *self.rest, *code, "sum", 1.0, after, [], ""
         )
+
+
+@cache
+def operators_work() -> bool:
+    """Whether PyTorch's operators take these arguments, and 2 x 3 + 4 onto 5 is 15."""
+    conv = nn.Conv2d(1, 1, 1).requires_grad_(False)
+    conv.weight[:], conv.bias[:] = 3.0, 4.0  # type: ignore[index]
+    two, five = torch.tensor([[[[20]]]], dtype=torch.uint8), torch.tensor([[[[5.0]]]])
+    try:
+        sums = Int8Conv(conv, Coding(0.1, 0), torch.float32).onto(two, five, Coding(1.0, 0))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return abs(float(sums) - 15) < 1e-3
 
 
 class Int8Layer(nn.Module):

@@ -14,6 +14,7 @@ from gcvos_model.network.int8_layers import (
     Int8Layer,
     Int8ResBlock,
     coding,
+    operators_work,
     to_bytes,
 )
 
@@ -76,3 +77,19 @@ def test_a_block_is_nearly_the_float32_one(dtype, dilation):
     got = Int8ResBlock(block, ranges, "b", dtype)(x.to(dtype))
     assert got.dtype == dtype
     assert (got.float() - expected).norm() < 0.02 * expected.norm()
+
+
+def test_operators_that_take_other_arguments_are_not_used(monkeypatch):
+    def other(*_):
+        raise TypeError("qconv_prepack() expected other arguments")
+
+    class Onednn:
+        qconv_prepack = staticmethod(other)
+
+    operators_work.cache_clear()
+    assert operators_work()
+    operators_work.cache_clear()
+    monkeypatch.setattr(torch.ops, "onednn", Onednn)
+    assert not operators_work()
+    assert not cpu_has_int8()
+    operators_work.cache_clear()
