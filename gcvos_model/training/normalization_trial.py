@@ -7,6 +7,7 @@ what the forms differ in is how they bear another resolution.
 """
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, get_args
@@ -20,8 +21,8 @@ from gcvos_model.checkpoints import build, read_checkpoint
 from gcvos_model.metrics import region_similarity
 from gcvos_model.network.config import LITE, Normalization
 from gcvos_model.network.network import GCNetwork
+from gcvos_model.training.clip import Clip
 from gcvos_model.training.config import STAGES, TrainConfig
-from gcvos_model.training.datasets import TrainingData
 from gcvos_model.training.image_clips import image_clip
 from gcvos_model.training.stages import read_material, run_stage
 from gcvos_model.training.unroll import ClipModel
@@ -38,12 +39,12 @@ def trial_config(size: int, steps: int) -> TrainConfig:
     )  # fmt: skip
 
 
-def held_out_j(network: GCNetwork, data: TrainingData, size: int) -> float:
-    """Mean J in per cent over the predicted frames of clips of images, `(size, size)`."""
+def held_out_j(network: GCNetwork, make: Callable[[np.random.Generator], Clip]) -> float:
+    """Mean J in per cent over the predicted frames of `HELD_OUT_CLIPS` clips, the same at every call."""
     model, scores = ClipModel(network).eval(), []
     with torch.inference_mode():
         for number in range(HELD_OUT_CLIPS):
-            clip = image_clip(np.random.default_rng((HELD_OUT_SEED, number)), data, size, 3)
+            clip = make(np.random.default_rng((HELD_OUT_SEED, number)))
             frames = torch.from_numpy(np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2)))[None] / 255
             others, decoys = (torch.from_numpy(m)[None, :, None] / 255 for m in (clip.others, clip.decoys))
             first, before = (torch.from_numpy(m)[None] / 255 for m in (clip.first[None], clip.before))
@@ -68,7 +69,10 @@ def main(
         best = run_stage(trial_config(size, steps), shape, material, out / form, initial, overwrite=True)
         config, tensors, _ = read_checkpoint(best)
         network = build(config, tensors).eval()
-        j, double = (held_out_j(network, material.data, side) for side in (size, 2 * size))
+        j, double = (
+            held_out_j(network, lambda rng, side=side: image_clip(rng, material.data, side, 3))  # type: ignore[misc]
+            for side in (size, 2 * size)
+        )
         rows.append(
             {
                 "normalization": form,

@@ -10,7 +10,7 @@ from gcvos_model.devices import choose_dtype
 from gcvos_model.errors import InputError
 from gcvos_model.metrics import region_similarity
 from gcvos_model.network.network import GCNetwork
-from gcvos_model.propagation import SHORT_SIDE, Propagator
+from gcvos_model.propagation import Propagator
 from gcvos_model.training.datasets import VideoSequence, decode_index_mask, decode_rgb
 from gcvos_model.training.layouts import find_sequences
 
@@ -42,9 +42,9 @@ def validate(network: GCNetwork, sequences: list[VideoSequence]) -> float:
     return 100 * float(np.mean([sequence_j(model, sequence) for sequence in sequences]))
 
 
-def sequence_j(model: GCNetwork, sequence: VideoSequence, short_side: int = SHORT_SIDE) -> float:
-    """Mean J of one sequence, in [0, 1], at a working resolution."""
-    propagator = Propagator(model, short_side=short_side)
+def sequence_j(model: GCNetwork, sequence: VideoSequence) -> float:
+    """Mean J of one sequence, in [0, 1]."""
+    propagator = Propagator(model)
     scores = []
     with torch.inference_mode():
         for i, (image, path) in enumerate(zip(sequence.frames, sequence.masks, strict=True)):

@@ -3,7 +3,7 @@
 import csv
 
 from gcvos_model.network.config import TINY
-from gcvos_model.training import augmentation_trial, image_clips, unroll
+from gcvos_model.training import augmentation_trial, image_clips, normalization_trial, unroll
 
 
 def test_every_variant_is_trained_and_judged(tmp_path, monkeypatch, training_root):
@@ -17,6 +17,8 @@ def test_every_variant_is_trained_and_judged(tmp_path, monkeypatch, training_roo
     variants = [v for v in augmentation_trial.VARIANTS if v.name in WANTED]
     assert len(variants) == len(WANTED)
     monkeypatch.setattr(augmentation_trial, "LITE", TINY)
+    monkeypatch.setattr(normalization_trial, "HELD_OUT_CLIPS", 3)
+    monkeypatch.setattr(augmentation_trial, "HELD_OUT_FRAMES", 3)
     monkeypatch.setattr(augmentation_trial, "VARIANTS", variants)
     monkeypatch.setattr(augmentation_trial, "run_stage", run_stage)
     whole = image_clips.DISTRACTORS[0], unroll.DAMAGED

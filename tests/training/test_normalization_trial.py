@@ -6,6 +6,7 @@ import pytest
 
 from gcvos_model.network.config import TINY
 from gcvos_model.training import normalization_trial
+from gcvos_model.training.image_clips import image_clip
 
 
 def test_every_form_is_trained_and_judged_at_both_sizes(tmp_path, monkeypatch, training_root):
@@ -31,8 +32,12 @@ def test_held_out_j_is_100_for_a_network_that_is_told_the_truth(training_data, m
             return (masks[None, :, None] > 127).float() - 0.5
 
     clips = []
-    original = normalization_trial.image_clip
-    monkeypatch.setattr(normalization_trial, "image_clip", lambda *a: clips.append(original(*a)) or clips[-1])
+
+    def make(rng):
+        clips.append(image_clip(rng, training_data, 48, 3))
+        return clips[-1]
+
     monkeypatch.setattr(normalization_trial, "ClipModel", Truthful)
     monkeypatch.setattr(normalization_trial, "HELD_OUT_CLIPS", 4)
-    assert normalization_trial.held_out_j(None, training_data, 48) == pytest.approx(100)
+    assert normalization_trial.held_out_j(None, make) == pytest.approx(100)
+    assert len(clips) == 4
