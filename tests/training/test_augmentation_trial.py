@@ -1,48 +1,85 @@
 """The trial trains every variant, each with what it leaves out, and leaves nothing changed behind it."""
 
 import csv
+from dataclasses import replace
+
+import pytest
 
 from gcvos_model.network.config import TINY
 from gcvos_model.training import augmentation_trial, image_clips, normalization_trial, unroll
 
+WHOLE = 3, image_clips.DISTRACTORS[0], unroll.DAMAGED, unroll.ClipModel.forward
+WANTED = {
+    "everything": WHOLE,
+    "no distractors": (3, 1.0, *WHOLE[2:]),
+    "no damage to fed-back masks": (*WHOLE[:2], 0.0, WHOLE[3]),
+    "clips of two frames": (2, *WHOLE[1:]),
+}
 
-def test_every_variant_is_trained_and_judged(tmp_path, monkeypatch, training_root):
-    seen = []
-    original = augmentation_trial.run_stage
+
+def state(frames):
+    return frames, image_clips.DISTRACTORS[0], unroll.DAMAGED, unroll.ClipModel.forward
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, training_root):
+    """A variant by its name, trained for two steps; what it was trained with, and its J."""
+    original, seen = augmentation_trial.run_stage, []
 
     def run_stage(config, *arguments, **options):
-        seen.append((config.seed, config.frames, image_clips.DISTRACTORS[0], unroll.DAMAGED))
+        seen.append(state(config.frames))
         return original(config, *arguments, **options)
 
-    variants = [v for v in augmentation_trial.VARIANTS if v.name in WANTED]
-    assert len(variants) == len(WANTED)
     monkeypatch.setattr(augmentation_trial, "LITE", TINY)
     monkeypatch.setattr(normalization_trial, "HELD_OUT_CLIPS", 3)
     monkeypatch.setattr(augmentation_trial, "HELD_OUT_FRAMES", 3)
-    monkeypatch.setattr(augmentation_trial, "VARIANTS", variants)
     monkeypatch.setattr(augmentation_trial, "run_stage", run_stage)
-    whole = image_clips.DISTRACTORS[0], unroll.DAMAGED
-    augmentation_trial.main(
-        training_root, training_root / "video" / "train", tmp_path / "out", size=32, steps=2
+    names = [variant.name for variant in augmentation_trial.VARIANTS]
+    assert len(set(names)) == len(names)
+    sequences = training_root / "video" / "train"
+
+    def run(name):
+        j = augmentation_trial.trial(
+            names.index(name),
+            augmentation_trial.trial_config(32, 2),
+            training_root,
+            sequences,
+            tmp_path / "run",
+            None,
+        )
+        return seen[-1], j
+
+    return run
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_a_variant_leaves_out_what_it_says(run, name):
+    trained_with, j = run(name)
+    assert trained_with == WANTED[name]
+    assert 0 <= j <= 100
+    assert state(3) == WHOLE
+
+
+@pytest.mark.parametrize("name", ["feature stride 32 in place of 16", "feature stride 8 in place of 16"])
+def test_another_stride_is_another_forward(run, name):
+    trained_with, j = run(name)
+    assert trained_with[:3] == WHOLE[:3]
+    assert trained_with[3] is not WHOLE[3]
+    assert 0 <= j <= 100
+    assert state(3) == WHOLE
+
+
+def test_the_command_writes_a_row_for_each_variant_and_seed(tmp_path, monkeypatch, training_root):
+    """In processes of their own, with gcvos-lite itself; two of the variants will do."""
+    monkeypatch.setattr(augmentation_trial, "VARIANTS", augmentation_trial.VARIANTS[:2])
+    config = augmentation_trial.trial_config
+    monkeypatch.setattr(
+        augmentation_trial, "trial_config", lambda size, steps: replace(config(size, steps), batch=1)
     )
-    assert seen == [
-        (0, 3, *whole),
-        (1, 3, *whole),
-        (0, 3, 1.0, whole[1]),
-        (0, 3, whole[0], 0.0),
-        (0, 2, *whole),
-    ]
-    assert (image_clips.DISTRACTORS[0], unroll.DAMAGED) == whole
+    sequences = training_root / "video" / "train"
+    augmentation_trial.main(training_root, sequences, tmp_path / "out", size=32, steps=1, seeds=2)
     with (tmp_path / "out" / "augmentations.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["variant"] for row in rows] == WANTED
+    names = [variant.name for variant in augmentation_trial.VARIANTS]
+    assert [(row["variant"], row["seed"]) for row in rows] == [(n, s) for s in "01" for n in names]
     assert all(0 <= float(row["J"]) <= 100 for row in rows)
-
-
-WANTED = [
-    "everything",
-    "everything, seed 1",
-    "no distractors",
-    "no damage to fed-back masks",
-    "clips of two frames",
-]
