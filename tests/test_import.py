@@ -20,7 +20,7 @@ def test_nothing_heavy_is_loaded():
 
 
 def test_it_costs_little_beside_torch():
-    """At most 15% more than `import torch`: both timed in one process, so that a busy machine slows both; the best of three."""
+    """At most 15% more than `import torch`, both timed in one process, so that a busy machine slows both."""
     timed = """
 import time
 start = time.perf_counter()
